@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from otaniemi.platform.clock import SimulatedClock, Timeline
+from otaniemi.platform.errors import RunDirectoryError
+from otaniemi.platform.run_directory import RunDirectory, next_free
+
+
+def test_actions_run_in_order_of_time_then_of_entry() -> None:
+    timeline, seen = Timeline(SimulatedClock(100)), list[tuple[str, int]]()
+
+    def note(name: str) -> None:
+        seen.append((name, timeline.clock.now))
+
+    timeline.at(300, lambda: note("later"))
+    timeline.at(200, lambda: (note("first"), timeline.at(250, lambda: note("entered by first")))[0])
+    timeline.at(200, lambda: note("second"))
+    timeline.run()
+    assert seen == [("first", 200), ("second", 200), ("entered by first", 250), ("later", 300)]
+
+
+def test_a_late_entry_runs_without_moving_time_back() -> None:
+    timeline, seen = Timeline(SimulatedClock(100)), list[int]()
+    timeline.at(50, lambda: seen.append(timeline.clock.now))
+    timeline.run()
+    assert seen == [100]
+
+
+def test_a_run_appears_only_when_published(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with RunDirectory(target) as run:
+        run.write_json("summary.json", {"homes": 1})
+        assert not target.exists()
+        run.publish()
+    assert (target / "summary.json").exists()
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "run") as run:
+        run.write_json("summary.json", {})
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_an_interrupted_run_are_named(tmp_path: Path) -> None:
+    (tmp_path / "run.partial").mkdir()
+    with pytest.raises(RunDirectoryError, match=r"run\.partial"), RunDirectory(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run.partial").exists()
+
+
+def test_files_of_another_run_are_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text("{}")
+    with pytest.raises(RunDirectoryError, match="already holds files"), RunDirectory(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run" / "summary.json").read_text() == "{}"
+
+
+def test_default_numbering_skips_runs_and_leftovers(tmp_path: Path) -> None:
+    (tmp_path / "001").mkdir()
+    (tmp_path / "002.partial").mkdir()
+    assert next_free(tmp_path) == tmp_path / "003"
