@@ -1,0 +1,62 @@
+"""Errors of the oracles: each names the field, the value and what would be valid."""
+
+from __future__ import annotations
+
+
+class OracleError(Exception):
+    """An observation or a report cannot be used."""
+
+
+class TariffSourceError(OracleError):
+    """A price file or series cannot be read: the message names file, line and column."""
+
+
+class ObservationError(OracleError):
+    """One value of an observation is not plausible.
+
+    Attributes
+    ----------
+    field, value, valid : str, object, str
+        Which field, what it held, and what it may hold.
+    """
+
+    def __init__(self, field: str, value: object, valid: str) -> None:
+        super().__init__(f"{field} is {value}; valid is {valid}")
+        self.field, self.value, self.valid = field, value, valid
+
+
+class LateReadingError(OracleError):
+    """A reading came after its slot's deadline."""
+
+    def __init__(self, account: int, slot: int, deadline: int) -> None:
+        super().__init__(
+            f"the reading of account {account} for slot {slot} came after {deadline} (Unix time)"
+        )
+        self.account, self.slot, self.deadline = account, slot, deadline
+
+
+class ConflictingReadingError(OracleError):
+    """A meter reported two different values for one slot; the first one stands."""
+
+    def __init__(self, account: int, slot: int, first: object, second: object) -> None:
+        super().__init__(
+            f"account {account} already reported {first} for slot {slot}; {second} differs and is not taken"
+        )
+        self.account, self.slot = account, slot
+
+
+class DisagreementError(OracleError):
+    """A reporter does not sign, because its own observation differs from the common report."""
+
+    def __init__(self, reporter: str, what: str) -> None:
+        super().__init__(f"reporter {reporter} does not sign: {what}")
+        self.reporter, self.what = reporter, what
+
+
+class QuorumError(OracleError):
+    """Too few reporters agree with the common report."""
+
+    def __init__(self, subject: str, got: int, need: int, dissent: tuple[str, ...] = ()) -> None:
+        reasons = f" ({'; '.join(dissent)})" if dissent else ""
+        super().__init__(f"{subject}: {got} of the {need} needed reporters sign{reasons}")
+        self.got, self.need, self.dissent = got, need, dissent
