@@ -1,0 +1,18 @@
+"""Rules of the protocol (docs/protocol.md), pure: values in, values out, integers throughout.
+
+===================  ==========================================================
+``units``            the one crossing between floats (kWh, EUR) and integers
+``calendar``         slots, trading days, gates; the rules of a community
+``orders``           orders, records, books, wire formats, locks, nonces
+``signing``          EIP-712 digests, EIP-2098 signatures
+``clearing``         price, volume and fills of a book
+``merkle``           fill and nomination trees
+``merkle_sum``       trees whose nodes add up: meters and bills
+``schedules``        nominations and the schedule that counts
+``meters``           meter leaves and the tree of a slot
+``tariffs``          packed tariff reports
+``bills``            lines, the day's tree, what each party pays
+``ledger``           accounts replayed from events
+``books``            books from CSV files
+===================  ==========================================================
+"""
