@@ -1,0 +1,1 @@
+"""Where a run's truth comes from: measured homes or synthetic ones."""

@@ -1,0 +1,240 @@
+"""Synthetic homes in Espoo: plausible loads, roofs, devices and prices from a seed; labelled "synthetic".
+
+Load: the H25 household profile of demandlib, scaled to a home's yearly use, with lognormal variation over the
+hours and single events (cooking, sauna). PV: pvlib's sun and Haurwitz clear sky on a tilted roof, under
+clouds that the homes share. Prices: an example day-ahead curve of the shape that Finland sees on a summer
+working day. Times are UTC+2 all year.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+from demandlib.bdew import H25
+from numpy.typing import NDArray
+from pvlib import clearsky, irradiance, solarposition
+
+from otaniemi.contracts.rules.units import price_of, whs_of
+from otaniemi.platform.community import (
+    Appliance,
+    Battery,
+    Ev,
+    EvSession,
+    FeedInRule,
+    Home,
+    ImbalanceRule,
+    ImportRule,
+    TariffRules,
+    VatPeriod,
+)
+from otaniemi.platform.data.noise import ar1
+from otaniemi.platform.data.scenario import DAY, HISTORY_DAYS, HOUR, DataError, Scenario, check_slot_seconds
+from otaniemi.platform.data.tariff import prices_from_spot
+
+Floats = NDArray[np.float64]
+
+SOURCE = "synthetic"
+FIRST_DAY = dt.date(2026, 8, 17)
+MOST_HOMES = 1000
+UTC_OFFSET_S = 2 * HOUR
+LATITUDE, LONGITUDE = 60.2, 24.7
+
+TARIFF = TariffRules(
+    vat=(VatPeriod(start=dt.date(1970, 1, 1), rate=0.255),),
+    import_price=ImportRule(margin_eur_per_kwh=0.08, floor_eur_per_kwh=0.04, spread_eur_per_kwh=0.005),
+    feed_in=FeedInRule(margin_eur_per_kwh=0.005, floor_eur_per_kwh=0.001),
+    local_fee_eur_per_kwh=0.02,
+    local_fee_paid_by="buyer",
+    imbalance=ImbalanceRule(short_above_import_eur_per_kwh=0.03, long_below_feed_in_eur_per_kwh=0.03),
+)
+"""An example package: the rules of the bundled measured community with Finland's VAT since September 2024."""
+
+SPOT_CENTS = (
+    *(3.1, 2.7, 2.5, 2.4, 2.6, 3.6, 6.2, 10.4, 12.1, 9.0, 6.3, 4.6),
+    *(3.6, 3.0, 2.9, 3.7, 5.6, 9.4, 14.2, 17.8, 16.1, 11.5, 7.4, 4.7),
+)
+"""Example spot price by hour of the day, c/kWh including VAT."""
+
+PROFILE_KWH = 1_000_000.0
+"""Yearly energy of demandlib's profile."""
+YEARLY_KWH = (3000.0, 7000.0)
+HOURLY_SPREAD, FLICKER = 0.25, 0.10
+EVENTS = ((1.8, 0.6, 16, 20), (1.2, 0.4, 6, 9), (6.0, 0.25, 17, 21))
+"""kW for one hour, chance per day, earliest and latest hour: cooking, breakfast, sauna."""
+
+TILT = 35
+ROOF_DIRECTIONS = (135, 180, 180, 225)
+SYSTEM_EFFICIENCY = 0.85
+
+PV, BATTERY, EV, MACHINES = 1, 2, 4, 8
+MIX = (
+    *(PV | BATTERY, EV | MACHINES, PV | BATTERY | MACHINES, 0, PV | EV, PV | BATTERY | EV),
+    *(PV, BATTERY | MACHINES, MACHINES, PV | BATTERY, PV | EV | MACHINES, PV),
+)
+"""What a home owns, repeated every twelve homes."""
+
+
+def synthetic_scenario(
+    homes: int, days: int, slot_seconds: int, seed: int, start: dt.date = FIRST_DAY
+) -> Scenario:
+    """The truth of a run of synthetic homes; the same arguments give the same truth.
+
+    Raises
+    ------
+    DataError
+        The number of homes or the slot length is out of range.
+    """
+    check_slot_seconds(slot_seconds)
+    if not 1 <= homes <= MOST_HOMES:
+        raise DataError(f"homes is {homes}; valid: 1 to {MOST_HOMES}")
+    midnight = dt.datetime.combine(start, dt.time(), dt.UTC) - dt.timedelta(seconds=UTC_OFFSET_S)
+    first_slot = int(midnight.timestamp()) // slot_seconds
+    past_slots = HISTORY_DAYS * DAY // slot_seconds
+    community = [_home(number, np.random.default_rng([seed, number])) for number in range(1, homes + 1)]
+    usual = _household_profile(start, days, slot_seconds)
+    random = np.random.default_rng([seed, 0])
+    dates = [start + dt.timedelta(days=day) for day in range(days)]
+    spot = _spot(random, days)
+    roofs = _Roofs(random, first_slot - past_slots, past_slots + days * DAY // slot_seconds, slot_seconds)
+    load, pv = [], []
+    for home in community:
+        random = np.random.default_rng([seed, home.home, slot_seconds])
+        load.append(_load_kwh(random, usual, slot_seconds))
+        pv.append(roofs.kwh(random) * home.pv_scale)
+    parts = HOUR // slot_seconds
+    return Scenario(
+        source=SOURCE,
+        name=f"synthetic-espoo-{homes}",
+        homes=tuple(community),
+        first_day=start,
+        utc_offset_s=UTC_OFFSET_S,
+        slot_seconds=slot_seconds,
+        first_slot=first_slot,
+        past_slots=past_slots,
+        load_wh=whs_of(np.array(load)),
+        pv_wh=whs_of(np.array(pv)),
+        prices=prices_from_spot(
+            TARIFF, np.repeat(spot, parts), [date for date in dates for _ in range(24 * parts)]
+        ),
+        local_fee_micro=price_of(TARIFF.local_fee_eur_per_kwh),
+    )
+
+
+def _home(number: int, random: np.random.Generator) -> Home:
+    """A home of the mix; ``pv_scale`` is the roof's rated power in kW."""
+    owns = MIX[(number - 1) % len(MIX)]
+    return Home(
+        home=number,
+        pv_scale=_pick(random, (3.0, 4.0, 5.0, 6.0)) if owns & PV else 0.0,
+        battery=_battery(random) if owns & BATTERY else None,
+        ev=_ev(random) if owns & EV else None,
+        appliances=_machines(random) if owns & MACHINES else (),
+    )
+
+
+def _battery(random: np.random.Generator) -> Battery:
+    return Battery(
+        capacity_kwh=_pick(random, (6.4, 10.0, 13.4)),
+        power_kw=_pick(random, (2.0, 2.5, 3.0)),
+        initial_soc=0.5,
+        final_soc=0.5,
+        min_soc=0.1,
+        max_soc=1.0,
+        charge_efficiency=0.95,
+        discharge_efficiency=0.95,
+        wear_eur_per_kwh=_pick(random, (0.005, 0.0075, 0.01)),
+    )
+
+
+def _ev(random: np.random.Generator) -> Ev:
+    return Ev(
+        capacity_kwh=_pick(random, (40.0, 50.0, 60.0)),
+        power_kw=7.0,
+        min_soc=0.2,
+        max_soc=1.0,
+        charge_efficiency=0.95,
+        discharge_efficiency=0.95,
+        wear_eur_per_kwh=_pick(random, (0.02, 0.03, 0.04)),
+        v2h="sell",
+        sessions=(
+            EvSession(arrival_h=0.0, departure_h=_pick(random, (7.0, 8.0)), initial_soc=0.65, target_soc=0.8),
+            EvSession(
+                arrival_h=_pick(random, (17.0, 18.0)), departure_h=24.0, initial_soc=0.5, target_soc=0.65
+            ),
+        ),
+    )
+
+
+def _machines(random: np.random.Generator) -> tuple[Appliance, ...]:
+    return (
+        Appliance(name="washer", rated_kw=0.5, hours=1.0, earliest_h=9.0, latest_h=19.0),
+        Appliance(
+            name="dryer", rated_kw=_pick(random, (1.0, 2.0)), hours=2.0, earliest_h=17.0, latest_h=24.0
+        ),
+        Appliance(name="dishwasher", rated_kw=1.0, hours=1.0, earliest_h=9.0, latest_h=22.0),
+    )
+
+
+def _pick(random: np.random.Generator, values: tuple[float, ...]) -> float:
+    return values[int(random.integers(len(values)))]
+
+
+def _household_profile(start: dt.date, days: int, slot_seconds: int) -> Floats:
+    """Usual load of a household as a share of its yearly use, shape (slots,) [1/slot]."""
+    first = start - dt.timedelta(days=HISTORY_DAYS)
+    quarters = pd.date_range(first, periods=(HISTORY_DAYS + days) * 96, freq="15min")
+    share = H25(quarters).to_numpy(dtype=np.float64) / PROFILE_KWH * slot_seconds / HOUR
+    centres = (np.arange((HISTORY_DAYS + days) * DAY // slot_seconds) + 0.5) * slot_seconds
+    usual: Floats = np.interp(centres, (np.arange(share.size) + 0.5) * 900, share)
+    return usual
+
+
+def _load_kwh(random: np.random.Generator, usual: Floats, slot_seconds: int) -> Floats:
+    """One home's load: the profile, varied from hour to hour, and single events, shape (slots,) [kWh]."""
+    parts = HOUR // slot_seconds
+    hours = usual.size // parts
+    mood = np.repeat(ar1(random, hours, 0.6), parts) * HOURLY_SPREAD
+    flicker = random.standard_normal(usual.size) * FLICKER
+    load = usual * random.uniform(*YEARLY_KWH) * np.exp(mood + flicker - (HOURLY_SPREAD**2 + FLICKER**2) / 2)
+    for kw, chance, earliest, latest in EVENTS:
+        for midnight in range(0, hours, 24):
+            if random.random() < chance:
+                start = (midnight + int(random.integers(earliest, latest))) * parts
+                load[start : start + parts] += kw * slot_seconds / HOUR
+    return load
+
+
+def _spot(random: np.random.Generator, days: int) -> Floats:
+    """Example spot price, shape (24 days,) [EUR/kWh including VAT]."""
+    level = np.repeat(np.exp(0.2 * random.standard_normal(days)), 24)
+    spot: Floats = np.tile(SPOT_CENTS, days) / 100 * level * np.exp(0.08 * random.standard_normal(24 * days))
+    return spot
+
+
+class _Roofs:
+    """What a kW of rated PV yields on roofs of several directions under one sky."""
+
+    def __init__(self, random: np.random.Generator, first_slot: int, slots: int, slot_seconds: int) -> None:
+        centres = (first_slot + np.arange(slots)) * slot_seconds + slot_seconds // 2
+        times = pd.to_datetime(centres, unit="s", utc=True)
+        sun = solarposition.get_solarposition(times, LATITUDE, LONGITUDE)
+        zenith = sun["apparent_zenith"].to_numpy()
+        azimuth = sun["azimuth"].to_numpy()
+        parts = HOUR // slot_seconds
+        sky = 1 / (1 + np.exp(-1.2 - 1.2 * np.repeat(ar1(random, slots // parts, 0.85), parts)))
+        horizontal = clearsky.haurwitz(pd.Series(zenith))["ghi"].to_numpy() * sky
+        split = irradiance.erbs(horizontal, zenith, times.dayofyear.to_numpy())
+        self._yield_kwh = [
+            irradiance.get_total_irradiance(
+                TILT, direction, zenith, azimuth, split["dni"], horizontal, split["dhi"]
+            )["poa_global"]
+            * (SYSTEM_EFFICIENCY / 1000 * slot_seconds / HOUR)
+            for direction in ROOF_DIRECTIONS
+        ]
+
+    def kwh(self, random: np.random.Generator) -> Floats:
+        """PV energy per kW on a random roof, shape (slots,) [kWh/kW]."""
+        roof: Floats = np.maximum(self._yield_kwh[int(random.integers(len(self._yield_kwh)))], 0.0)
+        return roof
