@@ -101,7 +101,7 @@ def fill_leaves(book: Book, clearing: Clearing) -> list[bytes]:
 
 
 def fill_leaf(index: int, record: bytes, prefix: int) -> bytes:
-    """``keccak(index u32 ‖ record ‖ prefix u64)``, the leaf of the record that arrived as number ``index``."""
+    """``keccak(index u32 ‖ record ‖ prefix u64)``, leaf of the record that arrived as number ``index``."""
     return keccak(index.to_bytes(4, "big") + record + prefix.to_bytes(8, "big"))
 
 

@@ -47,7 +47,7 @@ def proof_of(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
 
 
 def root_by(leaf: bytes, index: int, count: int, proof: Sequence[bytes]) -> bytes | None:
-    """The root that ``proof`` leads to from ``leaf`` at ``index`` of ``count``; None when its length is wrong."""
+    """The root that ``proof`` leads to from ``leaf``; None when its length is wrong."""
     if not 0 <= index < count:
         return None
     siblings = iter(proof)

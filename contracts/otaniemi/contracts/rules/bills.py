@@ -1,0 +1,276 @@
+"""Bills of a trading day: every line, the tree that commits to them, and what it means for each party.
+
+See protocol section 7. Lines stand in a subtree per account, at ``product << k | slot of the day``; the
+account nodes above it are what ``debit`` and ``credit`` take in chunks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from otaniemi.contracts.rules.calendar import Rules, first_slot
+from otaniemi.contracts.rules.clearing import Clearing
+from otaniemi.contracts.rules.errors import BillError
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.lines import LINE_TREE, FilledOrder, Line, Sums, bill_line
+from otaniemi.contracts.rules.merkle_sum import Node, chunk_proof_of, proof_of
+from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.orders import Book, Market
+from otaniemi.contracts.rules.schedules import Nomination, schedules
+from otaniemi.contracts.rules.tariffs import slot_tariffs
+
+_ACCOUNT_TAG = b"\x04"
+_PRODUCT_BITS = 2
+_CHUNK_POWER = 6
+
+Prices = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayFacts:
+    """What the bills of one trading day follow from.
+
+    Attributes
+    ----------
+    markets : mapping of Market to (Book, Clearing)
+        Every market of the day that received an order.
+    batches : mapping of product to sequence of batches of Nomination
+        Accepted nominations, in order of acceptance.
+    meters : mapping of (product, slot) to sequence of MeterLeaf
+        The reported leaves.
+    retail, imbalance : sequence of (int, int), n pairs
+        Import and feed-in, short and long price per slot [micro-token/kWh].
+    """
+
+    rules: Rules
+    community: int
+    day: int
+    markets: Mapping[Market, tuple[Book, Clearing]]
+    batches: Mapping[int, Sequence[Sequence[Nomination]]]
+    meters: Mapping[tuple[int, int], Sequence[MeterLeaf]]
+    retail: Prices
+    imbalance: Prices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccountBill:
+    """One account's day: ``subtree`` is the root over its ``lines``, ``node`` stands in the upper tree."""
+
+    account: int
+    lines: tuple[Line, ...]
+    levels: tuple[Mapping[int, Node], ...]
+    subtree: Node
+    node: Node
+
+    @property
+    def sums(self) -> Sums:
+        """Totals of the account, with its debit."""
+        return Sums(*self.node.sums)
+
+
+@dataclass(frozen=True, slots=True)
+class LineProof:
+    """Where a line stands: its position in the subtree, siblings in it, then siblings in the upper tree.
+
+    ``position`` and ``siblings`` (exactly the subtree's depth) lead to the account's subtree; ``index``,
+    ``count`` and ``upper`` from the account node to the day's root. Siblings run from the bottom up.
+    """
+
+    position: int
+    siblings: tuple[Node, ...]
+    index: int
+    count: int
+    upper: tuple[Node, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Bills:
+    """The bills of trading day ``day``; accounts strictly ascending."""
+
+    community: int
+    day: int
+    first_slot: int
+    depth: int
+    accounts: tuple[AccountBill, ...]
+
+    @cached_property
+    def levels(self) -> list[list[Node]]:
+        """The upper tree, from the account nodes to the root."""
+        return LINE_TREE.levels([bill.node for bill in self.accounts])
+
+    @property
+    def root(self) -> Node:
+        """What is proposed: hash and sums of the whole day."""
+        return self.levels[-1][0] if self.accounts else LINE_TREE.empty
+
+    @property
+    def sums(self) -> Sums:
+        """Totals of the day."""
+        return Sums(*self.root.sums)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Every line, by account, product and slot."""
+        return [line for bill in self.accounts for line in bill.lines]
+
+    def index(self, account: int) -> int:
+        """Position of ``account`` in the upper tree.
+
+        Raises
+        ------
+        BillError
+            The account has no bill that day.
+        """
+        index = self._indices.get(account)
+        if index is None:
+            raise BillError(f"account {account} has no bill on day {self.day}")
+        return index
+
+    def account_proof(self, account: int) -> list[Node]:
+        """Siblings of the account's node in the upper tree, from the bottom up."""
+        return proof_of(self.levels, self.index(account))
+
+    def line_proof(self, account: int, product: int, slot: int) -> LineProof:
+        """Proof of one line up to the root of the day, or of the empty place of a line that there is not."""
+        index = self.index(account)
+        position = product << self.depth - _PRODUCT_BITS | slot - self.first_slot
+        levels = self.accounts[index].levels
+        siblings = [
+            level.get(position >> height ^ 1, LINE_TREE.empty) for height, level in enumerate(levels[:-1])
+        ]
+        upper = proof_of(self.levels, index)
+        return LineProof(position, tuple(siblings), index, len(self.accounts), tuple(upper))
+
+    def chunks(self, power: int = _CHUNK_POWER) -> list[tuple[int, list[AccountBill], list[Node]]]:
+        """What ``debit`` and ``credit`` take: first index, at most ``2 ** power`` bills, siblings above."""
+        size = 1 << power
+        chunks = []
+        for first in range(0, len(self.accounts), size):
+            bills = list(self.accounts[first : first + size])
+            chunks.append((first, bills, chunk_proof_of(self.levels, first, len(bills))))
+        return chunks
+
+    @cached_property
+    def _indices(self) -> dict[int, int]:
+        return {bill.account: index for index, bill in enumerate(self.accounts)}
+
+
+def bill_day(facts: DayFacts) -> Bills:
+    """The bills that follow from ``facts``; nobody can derive others.
+
+    Raises
+    ------
+    BillError
+        An order has no meter leaf in its slot, or a line would need too many references.
+    FieldError
+        The two price feeds differ in length.
+    """
+    rules, first = facts.rules, first_slot(facts.rules, facts.day)
+    tariffs = slot_tariffs(facts.retail, facts.imbalance)
+    orders = _orders(facts.markets)
+    scheduled = {
+        (product, account, slot): entry
+        for product, batches in facts.batches.items()
+        for (account, slot), entry in schedules(batches).items()
+    }
+    lines = []
+    for (product, slot), leaves in facts.meters.items():
+        for leaf in leaves:
+            key = product, leaf.account, slot
+            lines.append(
+                bill_line(
+                    rules, product, slot, orders.pop(key, ()), scheduled.get(key), leaf, tariffs[slot - first]
+                )
+            )
+    for product, account, slot in orders:
+        raise BillError(
+            f"account {account} has orders for product {product} in slot {slot} but no meter leaf there"
+        )
+    return bills_of(rules, facts.community, facts.day, lines)
+
+
+def bills_of(rules: Rules, community: int, day: int, lines: Iterable[Line]) -> Bills:
+    """The tree over ``lines`` of one day, in any order.
+
+    Raises
+    ------
+    BillError
+        A line lies outside of the day, or two lines share account, product and slot.
+    """
+    first, slot_bits = first_slot(rules, day), (rules.slots_per_day - 1).bit_length()
+    by_account: defaultdict[int, dict[int, Line]] = defaultdict(dict)
+    for line in lines:
+        offset = line.slot - first
+        if not (0 <= offset < rules.slots_per_day and line.product < 2**_PRODUCT_BITS):
+            raise BillError(
+                f"product {line.product}, slot {line.slot} of account {line.account} is not of day {day}"
+            )
+        position = line.product << slot_bits | offset
+        if position in by_account[line.account]:
+            raise BillError(
+                f"account {line.account} has two lines for product {line.product}, slot {line.slot}"
+            )
+        by_account[line.account][position] = line
+    depth = slot_bits + _PRODUCT_BITS
+    accounts = [_account_bill(account, depth, placed) for account, placed in sorted(by_account.items())]
+    return Bills(community, day, first, depth, tuple(accounts))
+
+
+def account_node(account: int, subtree: Node) -> Node:
+    """Node of an account in the upper tree, over the root of its ``subtree``."""
+    debit = max(Sums(*subtree.sums).due, 0)
+    return Node(
+        keccak(_ACCOUNT_TAG + account.to_bytes(4, "big") + LINE_TREE.pack(subtree)),
+        (*subtree.sums[:-1], debit),
+    )
+
+
+def subtree_by(node: Node, position: int, siblings: Sequence[Node]) -> Node:
+    """Root of the subtree in which ``node`` stands at ``position`` under ``siblings``, from the bottom up."""
+    for height, sibling in enumerate(siblings):
+        node = _join(sibling, node) if position >> height & 1 else _join(node, sibling)
+    return node
+
+
+def verify_line(root: Node, line: Line, proof: LineProof) -> bool:
+    """Whether ``line`` stands where ``proof`` says in the day whose bills have ``root``."""
+    subtree = subtree_by(line.node(), proof.position, proof.siblings)
+    node = account_node(line.account, subtree)
+    return LINE_TREE.root_by(node, proof.index, proof.count, proof.upper) == root
+
+
+def _orders(markets: Mapping[Market, tuple[Book, Clearing]]) -> dict[tuple[int, int, int], list[FilledOrder]]:
+    orders: defaultdict[tuple[int, int, int], list[FilledOrder]] = defaultdict(list)
+    for market, (book, clearing) in sorted(markets.items(), key=lambda item: item[0].session):
+        columns = (book.account, book.buy, book.price, book.quantity, clearing.fills)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for index, (account, buy, price, quantity, fill) in enumerate(rows):
+            orders[market.product, account, market.slot].append(
+                FilledOrder(market.session, index, buy, price, quantity, fill, clearing.price)
+            )
+    return orders
+
+
+def _account_bill(account: int, depth: int, placed: Mapping[int, Line]) -> AccountBill:
+    level = {position: line.node() for position, line in sorted(placed.items())}
+    levels = [level]
+    for _ in range(depth):
+        below = levels[-1]
+        levels.append(
+            {
+                position: _join(
+                    below.get(2 * position, LINE_TREE.empty), below.get(2 * position + 1, LINE_TREE.empty)
+                )
+                for position in dict.fromkeys(position >> 1 for position in below)
+            }
+        )
+    subtree = levels[-1][0]
+    lines = tuple(line for _, line in sorted(placed.items()))
+    return AccountBill(account, lines, tuple(levels), subtree, account_node(account, subtree))
+
+
+def _join(left: Node, right: Node) -> Node:
+    return LINE_TREE.empty if left == right == LINE_TREE.empty else LINE_TREE.join(left, right)
