@@ -1,4 +1,4 @@
-"""Errors of the oracles: each names the field, the value and what would be valid."""
+"""Errors of the oracles; an implausible value is a `FieldError` of the rules."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ class OracleError(Exception):
 
 class TariffSourceError(OracleError):
     """A price file or series cannot be read: the message names file, line and column."""
-
-
-class ObservationError(OracleError):
-    """One value of an observation is not plausible.
-
-    Attributes
-    ----------
-    field, value, valid : str, object, str
-        Which field, what it held, and what it may hold.
-    """
-
-    def __init__(self, field: str, value: object, valid: str) -> None:
-        super().__init__(f"{field} is {value}; valid is {valid}")
-        self.field, self.value, self.valid = field, value, valid
 
 
 class LateReadingError(OracleError):

@@ -6,10 +6,12 @@ measure zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from otaniemi.oracles.errors import ConflictingReadingError, LateReadingError, ObservationError
+from otaniemi.contracts.rules.calendar import Rules, meter_deadline, slot_at, slot_end
+from otaniemi.contracts.rules.errors import FieldError, within
+from otaniemi.oracles.errors import ConflictingReadingError, LateReadingError
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,11 @@ def validate_reading(reading: Reading, limit_wh: int) -> Reading:
 
     Raises
     ------
-    ObservationError
+    FieldError
         A direction is negative or above the limit.
     """
     for field, value in (("import_wh", reading.import_wh), ("export_wh", reading.export_wh)):
-        if not 0 <= value <= limit_wh:
-            raise ObservationError(field, f"{value} Wh", f"0 to {limit_wh} Wh per slot")
+        within(f"{field} [Wh per slot]", value, 0, limit_wh)
     return reading
 
 
@@ -51,16 +52,12 @@ class MeterFeed:
 
     Parameters
     ----------
-    limit_wh : int
-        What a connection can carry in one slot. [Wh]
-    slot_seconds : int
-        Length of a slot. [s]
-    window : int
-        How long after its slot a reading is taken. [s]
+    rules : Rules
+        The community's: connection limit, slots, and how long a meter report is accepted.
     """
 
-    def __init__(self, limit_wh: int, slot_seconds: int, window: int) -> None:
-        self._limit_wh, self._slot_seconds, self._window = limit_wh, slot_seconds, window
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._slots: dict[int, dict[int, Reading]] = {}
 
     def take(self, account: int, slot: int, reading: Reading, now: int) -> bool:
@@ -76,28 +73,25 @@ class MeterFeed:
 
         Raises
         ------
-        ObservationError
+        FieldError
             Implausible, or the slot is not over yet.
         LateReadingError
             After the window.
         ConflictingReadingError
             Another value was taken for this account and slot.
         """
-        over = (slot + 1) * self._slot_seconds
-        if now < over:
-            raise ObservationError(
-                "slot",
-                slot,
-                f"a slot that is over at {now} (Unix time), up to {now // self._slot_seconds - 1}",
-            )
+        if now < slot_end(self._rules, slot):
+            raise FieldError("slot", slot, f"a slot that is over, up to {slot_at(self._rules, now) - 1}")
         first = self._slots.get(slot, {}).get(account)
         if first == reading:
             return False
         if first is not None:
             raise ConflictingReadingError(account, slot, first, reading)
-        if now > over + self._window:
-            raise LateReadingError(account, slot, over + self._window)
-        self._slots.setdefault(slot, {})[account] = validate_reading(reading, self._limit_wh)
+        deadline = meter_deadline(self._rules, slot)
+        if now >= deadline:
+            raise LateReadingError(account, slot, deadline)
+        checked = validate_reading(reading, self._rules.connection_limit_wh)
+        self._slots.setdefault(slot, {})[account] = checked
         return True
 
     def observe(self, slot: int, accounts: Iterable[int]) -> dict[int, Reading | None]:
@@ -106,31 +100,11 @@ class MeterFeed:
         return {account: taken.get(account) for account in accounts}
 
     def estimate(self, account: int, slot: int) -> int:
-        """Import estimate for a silent meter, from the same slot of up to seven days before. [Wh]"""
-        per_day = 86_400 // self._slot_seconds
-        past = (self._slots.get(slot - back * per_day, {}).get(account) for back in range(1, 8))
-        return estimate_import(reading.import_wh for reading in past if reading is not None)
+        """Import estimate for a silent meter: from the same slot of seven days, else of the last day. [Wh]"""
+        per_day = self._rules.slots_per_day
+        same_slot = self._imports(account, range(slot - 7 * per_day, slot, per_day))
+        return estimate_import(same_slot or self._imports(account, range(slot - per_day, slot)))
 
-
-def majority(observations: Iterable[Mapping[int, Reading | None]]) -> dict[int, Reading | None]:
-    """The common observation: per account what most reporters saw, of equal counts the smallest, None last.
-
-    Parameters
-    ----------
-    observations : iterable of mappings
-        One per reporter: account to reading.
-    """
-    votes: dict[int, dict[Reading | None, int]] = {}
-    for observation in observations:
-        for account, reading in observation.items():
-            counts = votes.setdefault(account, {})
-            counts[reading] = counts.get(reading, 0) + 1
-    return {
-        account: min(counts, key=lambda seen: _rank(seen, counts[seen])) for account, counts in votes.items()
-    }
-
-
-def _rank(reading: Reading | None, count: int) -> tuple[int, bool, int, int]:
-    if reading is None:
-        return -count, True, 0, 0
-    return -count, False, reading.import_wh, reading.export_wh
+    def _imports(self, account: int, slots: range) -> list[int]:
+        readings = (self._slots.get(slot, {}).get(account) for slot in slots)
+        return [reading.import_wh for reading in readings if reading is not None]

@@ -1,4 +1,4 @@
-"""Where spot prices come from: the bundled example, or a CSV file. No other module of the oracles opens files.
+"""Where spot prices come from: the bundled example, or a CSV file. No other oracle module opens files.
 
 A price file has a time column and a price column, found by name:
 

@@ -6,43 +6,11 @@ Prices enter as floats in EUR/kWh and leave as integer micro-token/kWh, rounded 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
-from otaniemi.oracles.errors import ObservationError, TariffSourceError
+from otaniemi.contracts.rules.calendar import Rules, slot_end, slot_start, slots_of_day
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.contracts.rules.units import price_of
 from otaniemi.oracles.sources import SpotPrices
-
-MICRO = 1_000_000
-DAY_SECONDS = 86_400
-
-
-class Feed(IntEnum):
-    """The two tariff feeds of a community, with the names of their two prices."""
-
-    RETAIL = 0
-    IMBALANCE = 1
-
-    @property
-    def columns(self) -> tuple[str, str]:
-        """What the pair of a slot holds."""
-        return ("import", "feed_in") if self is Feed.RETAIL else ("short", "long")
-
-
-@dataclass(frozen=True)
-class DayTariff:
-    """One feed of one trading day as observed.
-
-    Attributes
-    ----------
-    feed : Feed
-    day : int
-        Trading day (days since 1970 in the community's local time).
-    prices : tuple of (int, int)
-        One pair per slot: (import, feed-in) or (short, long). [micro-token/kWh]
-    """
-
-    feed: Feed
-    day: int
-    prices: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -87,9 +55,9 @@ class PriceRule:
 
 
 def day_tariffs(
-    spot: SpotPrices, rule: PriceRule, day: int, slot_seconds: int, utc_offset: int
-) -> tuple[DayTariff, DayTariff]:
-    """Retail and imbalance tariff of one trading day.
+    spot: SpotPrices, rule: PriceRule, rules: Rules, community: int, day: int
+) -> tuple[TariffReport, TariffReport]:
+    """Retail and imbalance tariff of one trading day, checked against the community's rules.
 
     A slot has the mean of the spot prices that hold in it, weighted by time.
 
@@ -97,56 +65,33 @@ def day_tariffs(
     ----------
     spot : SpotPrices
     rule : PriceRule
-    day : int
-        Trading day.
-    slot_seconds, utc_offset : int
-        The community's slot length and fixed offset. [s]
+    rules : Rules
+        The community's: its slots, and the bounds of its prices.
+    community, day : int
+        Whose tariff, of which trading day.
 
     Raises
     ------
     TariffSourceError
         The series does not cover the whole day.
+    FieldError
+        A price is one that the Oracle contract would refuse.
     """
-    if slot_seconds <= 0 or DAY_SECONDS % slot_seconds:
-        raise TariffSourceError(f"slot_seconds is {slot_seconds}; valid is a divisor of {DAY_SECONDS}")
-    midnight, vat = day * DAY_SECONDS - utc_offset, rule.vat_on(day)
+    vat = rule.vat_on(day)
     retail, imbalance = [], []
-    for start in range(midnight, midnight + DAY_SECONDS, slot_seconds):
-        bought, fed_in = rule.apply(_mean(spot, start, start + slot_seconds), spot.includes_vat, vat)
-        retail.append((round(bought * MICRO), round(fed_in * MICRO)))
+    for slot in slots_of_day(rules, day):
+        mean = _mean(spot, slot_start(rules, slot), slot_end(rules, slot))
+        bought, fed_in = rule.apply(mean, spot.includes_vat, vat)
+        retail.append((price_of(bought), price_of(fed_in)))
         short, long = bought + rule.imbalance_margin, fed_in - rule.imbalance_margin
-        imbalance.append((round(short * MICRO), round(long * MICRO)))
-    return DayTariff(Feed.RETAIL, day, tuple(retail)), DayTariff(Feed.IMBALANCE, day, tuple(imbalance))
-
-
-def validate_tariff(tariff: DayTariff, slots_per_day: int, cap: int) -> DayTariff:
-    """``tariff`` itself, once every price is one that the Oracle contract takes.
-
-    Parameters
-    ----------
-    tariff : DayTariff
-    slots_per_day : int
-    cap : int
-        The community's ``shortCap``: prices lie within ±cap. [micro-token/kWh]
-
-    Raises
-    ------
-    ObservationError
-        A slot is missing, a price lies outside ±cap, or a feed-in price lies above the import price.
-    """
-    if len(tariff.prices) != slots_per_day:
-        raise ObservationError("prices", f"{len(tariff.prices)} slots", f"{slots_per_day} slots")
-    for slot, pair in enumerate(tariff.prices):
-        for name, price in zip(tariff.feed.columns, pair, strict=True):
-            if not -cap <= price <= cap:
-                raise ObservationError(
-                    f"{name} of slot {slot}", f"{price} micro-token/kWh", f"-{cap} to {cap}"
-                )
-        if tariff.feed is Feed.RETAIL and pair[1] > pair[0]:
-            raise ObservationError(
-                f"feed_in of slot {slot}", f"{pair[1]} micro-token/kWh", f"at most {pair[0]}"
-            )
-    return tariff
+        imbalance.append((price_of(short), price_of(long)))
+    reports = (
+        TariffReport(community, Feed.RETAIL, day, tuple(retail)),
+        TariffReport(community, Feed.IMBALANCE, day, tuple(imbalance)),
+    )
+    for report in reports:
+        report.check(rules)
+    return reports
 
 
 def _mean(spot: SpotPrices, start: int, end: int) -> float:
