@@ -1,0 +1,111 @@
+"""A linear program that stays in the solver: HiGHS through arrays, hot-started by its last basis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from otaniemi.optimizer.house import Floats
+
+Ints = NDArray[np.int32]
+INFINITY = highspy.kHighsInf
+
+
+@dataclass
+class Program:
+    """minimise cost x, lower <= x <= upper, row_lower <= A x <= row_upper; A entry by entry."""
+
+    cost: Floats
+    lower: Floats
+    upper: Floats
+    row_lower: Floats
+    row_upper: Floats
+    rows: Ints
+    columns: Ints
+    values: Floats
+    integer: Ints | None = None
+
+
+def quiet_solver() -> Any:
+    """HiGHS without output, on one thread."""
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    return solver
+
+
+def pass_program(solver: Any, program: Program) -> None:
+    """Hand the program over column by column, which HiGHS then need not transpose."""
+    order = np.lexsort((program.rows, program.columns))
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = program.cost.size, program.row_lower.size
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.cost, program.lower, program.upper
+    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    counts = np.bincount(program.columns, minlength=program.cost.size)
+    lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    lp.a_matrix_.index_ = program.rows[order]
+    lp.a_matrix_.value_ = program.values[order]
+    if program.integer is not None and program.integer.size:
+        kinds = [highspy.HighsVarType.kContinuous] * program.cost.size
+        for column in program.integer:
+            kinds[column] = highspy.HighsVarType.kInteger
+        lp.integrality_ = kinds
+    solver.passModel(lp)
+
+
+class KeptProgram:
+    """A program kept in HiGHS; change its arrays, say which, and solve again from the last basis.
+
+    The caller owns `program` and changes its arrays in place; `costs_changed`, `bounds_changed` and
+    `rows_changed` hand the change to the solver. Deterministic: the simplex method on one thread, no clock.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._solver = quiet_solver()
+        self._solver.setOptionValue("presolve", "off")
+        self._solver.setOptionValue("solver", "simplex")
+        pass_program(self._solver, program)
+        self._all_columns = np.arange(program.cost.size, dtype=np.int32)
+        self._all_rows = np.arange(program.row_lower.size, dtype=np.int32)
+
+    def costs_changed(self) -> None:
+        self._solver.changeColsCost(self._all_columns.size, self._all_columns, self.program.cost)
+
+    def bounds_changed(self) -> None:
+        program = self.program
+        self._solver.changeColsBounds(self._all_columns.size, self._all_columns, program.lower, program.upper)
+
+    def rows_changed(self) -> None:
+        program = self.program
+        self._solver.changeRowsBounds(
+            self._all_rows.size, self._all_rows, program.row_lower, program.row_upper
+        )
+
+    def set_cost(self, column: int, cost: float) -> None:
+        """Change one cost in the solver and in the program."""
+        self.program.cost[column] = cost
+        self._solver.changeColCost(column, cost)
+
+    def solve(self) -> bool:
+        """Whether there is an optimum."""
+        self._solver.run()
+        if self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            return True
+        # A hot start from another day's basis can end in numerical trouble; a cold one tells that apart.
+        self._solver.clearSolver()
+        self._solver.run()
+        return bool(self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+
+    def value(self) -> float:
+        """Objective at the optimum."""
+        return float(self._solver.getInfo().objective_function_value)
+
+    def solution(self) -> Floats:
+        """Columns at the optimum, shape (columns,)."""
+        return np.array(self._solver.getSolution().col_value)
