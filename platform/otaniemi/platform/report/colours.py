@@ -1,0 +1,33 @@
+"""One colour per thing, the same in every chart and in the picture.
+
+Okabe and Ito's palette, which readers with any of the common colour vision deficiencies can tell apart. The page
+lightens the blue where it is dark (`--blue` in page.css); all others stand out on both.
+"""
+
+from __future__ import annotations
+
+DEVICE = {
+    "pv": "#e69f00",
+    "battery": "#009e73",
+    "ev": "#cc79a7",
+    "grid": "#8c8c8c",
+    "load": "#0072b2",
+    "appliances": "#56b4e9",
+}
+NAME = {
+    "pv": "PV",
+    "battery": "battery",
+    "ev": "electric car",
+    "grid": "grid",
+    "load": "base load",
+    "appliances": "appliances",
+}
+IMPORT = "#d55e00"
+FEED_IN = "#0072b2"
+BAND = "rgba(0, 158, 115, 0.16)"
+SESSION = ("#009e73", "#e69f00", "#cc79a7", "#56b4e9")
+BUY = "#0072b2"
+SELL = "#d55e00"
+PRICE = "#d55e00"
+ALONE = "#8c8c8c"
+MARKET = "#0072b2"
