@@ -14,6 +14,8 @@ from typing import Any
 from otaniemi.contracts.rules.errors import FieldError, within
 
 DAY_SECONDS = 86_400
+MIN_SLOT_SECONDS = 60
+MAX_UTC_OFFSET = 14 * 3_600
 MAX_SESSIONS = 8
 MAX_LEAD_SECONDS = 8 * DAY_SECONDS  # how far ahead of its start a slot can be ordered
 PRICE_LIMIT = 2**31 - 1
@@ -50,20 +52,21 @@ class Session:
     direct_gate: int
 
     def __post_init__(self) -> None:
-        if self.relay_gate > self.direct_gate:
-            raise FieldError("relay_gate", self.relay_gate, f"at most the direct gate {self.direct_gate}")
+        within("direct_gate", self.direct_gate, -MAX_LEAD_SECONDS, 0)
+        within("relay_gate", self.relay_gate, -MAX_LEAD_SECONDS, self.direct_gate)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What holds in a community (protocol section 8).
 
-    Prices and fees are micro-token per kWh, energy Wh, durations seconds, ``bond`` nano-token; ``reporters``
-    are checksummed addresses.
+    Prices and fees are micro-token per kWh, energy Wh, durations seconds, ``bond`` nano-token. ``products``
+    has a bit per product that is traded and metered; ``reporters`` are checksummed addresses, ascending.
     """
 
     slot_seconds: int
     utc_offset: int
+    products: int
     price_min: int
     price_max: int
     grid_fee: int
@@ -84,17 +87,22 @@ class Rules:
     sessions: tuple[Session, ...]
 
     def __post_init__(self) -> None:
-        within("slot_seconds", self.slot_seconds, 1, DAY_SECONDS)
+        within("slot_seconds", self.slot_seconds, MIN_SLOT_SECONDS, DAY_SECONDS)
         if DAY_SECONDS % self.slot_seconds:
             raise FieldError("slot_seconds", self.slot_seconds, f"a divisor of {DAY_SECONDS:,}")
         if self.utc_offset % self.slot_seconds:
             raise FieldError("utc_offset", self.utc_offset, f"a multiple of slot_seconds {self.slot_seconds}")
+        within("utc_offset", self.utc_offset, -MAX_UTC_OFFSET, MAX_UTC_OFFSET)
+        within("products", self.products, 1, 2 ** len(Product) - 1)
         within("price_min", self.price_min, -PRICE_LIMIT, PRICE_LIMIT)
         within("price_max", self.price_max, self.price_min, PRICE_LIMIT)
         for field in ("grid_fee", "platform_fee", "short_cap"):
             within(field, getattr(self, field), 0, PRICE_LIMIT)
         within("connection_limit_wh", self.connection_limit_wh, 1, PRICE_LIMIT)
         within("nomination_direct_lead", self.nomination_direct_lead, 0, self.nomination_batch_lead)
+        addresses = [int(address, 16) for address in self.reporters]
+        if addresses != sorted(set(addresses)):
+            raise FieldError("reporters", self.reporters, "distinct addresses in ascending order")
         within("quorum", self.quorum, len(self.reporters) // 2 + 1, max(len(self.reporters), 1))
         within("number of sessions", len(self.sessions), 1, MAX_SESSIONS)
 
