@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from otaniemi.contracts.chain.blocks import Address, RawBlock, Receipt
+from otaniemi.contracts.chain.errors import NodeNotFoundError
 
 GAS_LIMIT = 60_000_000
 """Gas limit of a block on the chains that we start."""
@@ -100,4 +101,6 @@ def open_chain(where: str, genesis_time: int) -> Chain:
         except BaseException:
             process.stop()
             raise
+    if "://" not in where:
+        raise NodeNotFoundError(f"{where!r} is no chain; valid are embedded, anvil, or the URL of a node")
     return RpcChain(where)

@@ -215,7 +215,7 @@ class RpcChain:
         self._on_close()
 
     def _read_head(self) -> RawBlock:
-        """The newest block; the next gets the second after it, where the node would look at the wall clock."""
+        """The newest block; the next will be a second later, where the node would ask the wall clock."""
         head = read_block(self._rpc, "latest")
         self._rpc.request("evm_setNextBlockTimestamp", head.timestamp + 1)
         return head
