@@ -293,6 +293,7 @@ def home_storage(record: RunRecord) -> Figure:
     ]
     layout = _time_layout("%", height=220)
     layout["yaxis"] |= {"range": [-4, 104], "dtick": 25}
+    layout["showlegend"] = True
     return {"data": traces, "layout": layout}
 
 
