@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {Amount, IAccounts, Module} from "../interfaces/IAccounts.sol";
+import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
+
+/// @title Accounts
+/// @notice The only contract that holds tokens. Modules move money between accounts, locks and their pots;
+/// only an owner moves it out.
+contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+
+    struct Withdrawal {
+        uint64 nano;
+        uint64 takenFrom;
+    }
+
+    struct ModuleState {
+        Module role;
+        uint64 pot;
+    }
+
+    /// @dev Nano-token of a micro-token.
+    uint256 private constant NANO = 1000;
+
+    uint8 private constant LAST_PRODUCT = 2;
+
+    /// @notice The token of all money, 6 decimals.
+    IERC20 public immutable token;
+
+    /// @notice Time between request and withdrawal [s].
+    uint32 public immutable withdrawalDelay;
+
+    /// @inheritdoc IAccounts
+    uint32 public accountCount;
+
+    /// @inheritdoc IAccounts
+    uint256 public owed;
+
+    /// @inheritdoc IAccounts
+    uint256 public reserve;
+
+    /// @inheritdoc IAccounts
+    mapping(uint32 account => address) public ownerOf;
+
+    /// @notice Account of a meter of a product, zero while it is not bound.
+    mapping(uint8 product => mapping(bytes32 meter => uint32 account)) public accountOfMeter;
+
+    /// @inheritdoc IAccounts
+    mapping(uint32 community => mapping(uint32 day => uint256 nano)) public lockTotal;
+
+    /// @inheritdoc IAccounts
+    mapping(uint32 account => Withdrawal) public withdrawalOf;
+
+    mapping(uint32 account => AccountKey) private _keys;
+    mapping(uint32 account => AccountHot) private _hots;
+    mapping(address module => ModuleState) private _modules;
+
+    modifier onlyOwner(uint32 account) {
+        if (ownerOf[account] != msg.sender) revert NotOwner(account, msg.sender);
+        _;
+    }
+
+    modifier onlyModule(Module role) {
+        if (_modules[msg.sender].role != role) revert NotModule(msg.sender, role);
+        _;
+    }
+
+    /// @param manager AccessManager that says who is ADMIN and REGISTRAR.
+    /// @param token_ Token of all money, 6 decimals.
+    /// @param withdrawalDelay_ Time between request and withdrawal [s].
+    constructor(address manager, IERC20 token_, uint32 withdrawalDelay_) AccessManaged(manager) {
+        token = token_;
+        withdrawalDelay = withdrawalDelay_;
+    }
+
+    /// @inheritdoc IAccounts
+    function register(address owner, uint32 community) external restricted returns (uint32 account) {
+        if (owner == address(0)) revert ZeroAddress();
+        if (community == 0) revert ZeroCommunity();
+        account = ++accountCount;
+        ownerOf[account] = owner;
+        _keys[account] = newAccountKey(owner, community);
+        emit Registered(account, community, owner);
+        emit DeviceKeySet(account, owner);
+    }
+
+    /// @inheritdoc IAccounts
+    function approveMeter(uint32 account, uint8 product, bytes32 meter) external restricted {
+        if (product > LAST_PRODUCT) revert UnknownProduct(product);
+        AccountKey key = _known(account);
+        if (key.metered(product) || accountOfMeter[product][meter] != 0) {
+            revert MeterTaken(account, product, meter);
+        }
+        accountOfMeter[product][meter] = account;
+        _keys[account] = key.withMeter(product);
+        emit MeterApproved(account, product, meter);
+    }
+
+    /// @inheritdoc IAccounts
+    function grantModule(address module, Module role) external restricted {
+        _modules[module].role = role;
+        emit ModuleGranted(module, role);
+    }
+
+    /// @inheritdoc IAccounts
+    function setDeviceKey(uint32 account, address key) external onlyOwner(account) {
+        if (key == address(0)) revert ZeroAddress();
+        _setOrderKey(account, key);
+    }
+
+    /// @inheritdoc IAccounts
+    function revokeDeviceKey(uint32 account) external onlyOwner(account) {
+        _setOrderKey(account, msg.sender);
+    }
+
+    /// @inheritdoc IAccounts
+    function deposit(uint32 account, uint256 amount) external returns (uint256 nano) {
+        return _deposit(account, amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function depositWithPermit(
+        uint32 account,
+        uint256 amount,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (uint256 nano) {
+        // Someone may have sent the permit before; then the allowance is there and the deposit goes on.
+        try IERC20Permit(address(token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
+            catch {}
+        return _deposit(account, amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function requestWithdrawal(uint32 account, uint256 nano) external onlyOwner(account) {
+        Withdrawal storage pending = withdrawalOf[account];
+        if (pending.nano != 0) revert WithdrawalPending(account, pending.takenFrom);
+        nano -= nano % NANO;
+        if (nano == 0) revert ZeroAmount();
+        AccountHot hot = _hots[account];
+        if (nano > hot.free()) revert InsufficientFunds(account, nano, hot.free());
+        uint256 takenFrom = block.timestamp + withdrawalDelay;
+        // nano <= free <= 2**62, see [1].
+        unchecked {
+            _hots[account] = hot.withFree(hot.free() - nano);
+        }
+        withdrawalOf[account] = Withdrawal(uint64(nano), uint64(takenFrom));
+        emit WithdrawalRequested(account, nano, takenFrom);
+    }
+
+    /// @inheritdoc IAccounts
+    function withdraw(uint32 account) external onlyOwner(account) nonReentrant {
+        Withdrawal memory pending = withdrawalOf[account];
+        if (pending.nano == 0 || block.timestamp < pending.takenFrom) {
+            revert NothingToWithdraw(account, pending.takenFrom);
+        }
+        delete withdrawalOf[account];
+        owed -= pending.nano;
+        emit Withdrawn(account, msg.sender, pending.nano);
+        token.safeTransfer(msg.sender, pending.nano / NANO);
+    }
+
+    /// @inheritdoc IAccounts
+    function lock(uint32 account, uint32 nonce, uint256 nano, uint32 community, uint32 day)
+        external
+        onlyModule(Module.Market)
+    {
+        AccountHot hot = _hots[account];
+        uint256 free = hot.free();
+        if (hot.isUsed(nonce)) revert NonceUsed(account, nonce);
+        if (nano > free) revert InsufficientFunds(account, nano, free);
+        // nano <= free; the sum of all locks is at most 2**62, see [1].
+        unchecked {
+            _hots[account] = hot.use(nonce).withFree(free - nano);
+            lockTotal[community][day] += nano;
+        }
+    }
+
+    /// @inheritdoc IAccounts
+    function releaseLocks(uint32 community, uint32 day)
+        external
+        onlyModule(Module.Settlement)
+        returns (uint256 nano)
+    {
+        nano = lockTotal[community][day];
+        delete lockTotal[community][day];
+        // Pots and locks together are at most 2**62, see [1].
+        _modules[msg.sender].pot += uint64(nano);
+        emit LocksReleased(community, day, nano);
+    }
+
+    /// @inheritdoc IAccounts
+    function debit(Amount[] calldata amounts)
+        external
+        onlyModule(Module.Settlement)
+        returns (uint64[] memory taken)
+    {
+        taken = new uint64[](amounts.length);
+        uint256 total = 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            AccountHot hot = _hots[amounts[i].account];
+            uint256 free = hot.free();
+            uint256 nano = amounts[i].nano;
+            if (nano > free) nano = free;
+            // nano <= free <= 2**62, and all free balances together are at most 2**62, see [1].
+            unchecked {
+                _hots[amounts[i].account] = hot.withFree(free - nano);
+                total += nano;
+            }
+            taken[i] = uint64(nano);
+        }
+        _modules[msg.sender].pot += uint64(total);
+    }
+
+    /// @inheritdoc IAccounts
+    function credit(Amount[] calldata amounts) external onlyModule(Module.Settlement) {
+        uint256 total = 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            AccountHot hot = _hots[amounts[i].account];
+            _known(amounts[i].account);
+            total += amounts[i].nano;
+            // free <= 2**62 and nano < 2**64; the pot, checked below, bounds the sum by 2**62, see [1].
+            unchecked {
+                uint256 free = hot.free() + amounts[i].nano;
+                if (free > MAX_OWED) revert InsufficientPot(msg.sender, total, _modules[msg.sender].pot);
+                _hots[amounts[i].account] = hot.withFree(free);
+            }
+        }
+        _takeFromPot(total);
+    }
+
+    /// @inheritdoc IAccounts
+    function reserveFromPot(uint256 nano) external onlyModule(Module.Settlement) {
+        _takeFromPot(nano);
+        reserve += nano;
+        emit Reserved(msg.sender, nano);
+    }
+
+    /// @inheritdoc IAccounts
+    function words(uint32 account) external view returns (AccountKey key, AccountHot hot) {
+        return (_keys[account], _hots[account]);
+    }
+
+    /// @inheritdoc IAccounts
+    function communityOf(uint32 account) external view returns (uint32) {
+        return _keys[account].community();
+    }
+
+    /// @inheritdoc IAccounts
+    function mayOrder(uint32 account, address key) external view returns (bool) {
+        return key != address(0) && (_keys[account].orderKey() == key || ownerOf[account] == key);
+    }
+
+    /// @inheritdoc IAccounts
+    function freeOf(uint32 account) external view returns (uint256) {
+        return _hots[account].free();
+    }
+
+    /// @inheritdoc IAccounts
+    function moduleOf(address module) external view returns (Module role, uint256 pot) {
+        return (_modules[module].role, _modules[module].pot);
+    }
+
+    function _setOrderKey(uint32 account, address key) private {
+        _keys[account] = _keys[account].withOrderKey(key);
+        emit DeviceKeySet(account, key);
+    }
+
+    /// @dev Credits what arrives, so that a token with a fee on transfer cannot create money.
+    function _deposit(uint32 account, uint256 amount) private nonReentrant returns (uint256 nano) {
+        _known(account);
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransferFrom(msg.sender, address(this), amount);
+        nano = (token.balanceOf(address(this)) - before) * NANO;
+        if (nano == 0) revert ZeroAmount();
+        uint256 owed_ = owed + nano;
+        if (owed_ > MAX_OWED) revert TooMuchMoney(owed_);
+        owed = owed_;
+        AccountHot hot = _hots[account];
+        // free + nano <= owed <= 2**62, see [1].
+        unchecked {
+            _hots[account] = hot.withFree(hot.free() + nano);
+        }
+        emit Deposited(account, msg.sender, nano);
+    }
+
+    function _takeFromPot(uint256 nano) private {
+        uint64 pot = _modules[msg.sender].pot;
+        if (nano > pot) revert InsufficientPot(msg.sender, nano, pot);
+        // nano <= pot
+        unchecked {
+            _modules[msg.sender].pot = pot - uint64(nano);
+        }
+    }
+
+    function _known(uint32 account) private view returns (AccountKey key) {
+        key = _keys[account];
+        if (AccountKey.unwrap(key) == 0) revert UnknownAccount(account);
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AccountHot, AccountKey} from "../types/AccountWords.sol";
+
+/// @notice What a module may do with the money of accounts.
+enum Module {
+    None,
+    Market,
+    Settlement
+}
+
+/// @notice An amount of an account [nano-token].
+struct Amount {
+    uint32 account;
+    uint64 nano;
+}
+
+/// @notice Accounts of homes and companies: keys, meters, nonces and all money.
+/// @dev Every token is at any time free, locked, in a pot, in withdrawal or in the reserve; see docs/proofs.md [1].
+interface IAccounts {
+    /// @notice An account was opened in a community.
+    event Registered(uint32 indexed account, uint32 indexed community, address indexed owner);
+
+    /// @notice The key that may order and nominate for the account beside its owner; the owner after a revocation.
+    event DeviceKeySet(uint32 indexed account, address indexed key);
+
+    /// @notice A meter was bound to an account and product.
+    event MeterApproved(uint32 indexed account, uint8 indexed product, bytes32 indexed meter);
+
+    /// @notice A contract became a module, or stopped being one (`Module.None`).
+    event ModuleGranted(address indexed module, Module role);
+
+    /// @notice Tokens arrived for an account.
+    /// @param nano What was really received [nano-token].
+    event Deposited(uint32 indexed account, address indexed from, uint256 nano);
+
+    /// @notice The owner asked for money, which is out of the account's free balance from now on.
+    event WithdrawalRequested(uint32 indexed account, uint256 nano, uint256 takenFrom);
+
+    /// @notice The money was sent.
+    event Withdrawn(uint32 indexed account, address indexed to, uint256 nano);
+
+    /// @notice All locks of a trading day moved to the pot of a module.
+    event LocksReleased(uint32 indexed community, uint32 indexed day, uint256 nano);
+
+    /// @notice A module moved money of its pot to the reserve.
+    event Reserved(address indexed module, uint256 nano);
+
+    /// @notice There is no such account.
+    error UnknownAccount(uint32 account);
+    /// @notice The caller is not the owner of the account.
+    error NotOwner(uint32 account, address caller);
+    /// @notice The caller has no such role among the modules.
+    error NotModule(address caller, Module needed);
+    /// @notice An owner or key is the zero address.
+    error ZeroAddress();
+    /// @notice A community of number 0.
+    error ZeroCommunity();
+    /// @notice The meter is bound already, or the account has one for this product.
+    error MeterTaken(uint32 account, uint8 product, bytes32 meter);
+    /// @notice Products are 0 electricity, 1 heat, 2 cooling.
+    error UnknownProduct(uint8 product);
+    /// @notice Nothing arrived, or nothing was asked for.
+    error ZeroAmount();
+    /// @notice The balance does not cover the amount.
+    error InsufficientFunds(uint32 account, uint256 need, uint256 free);
+    /// @notice The pot of the module does not cover the amount.
+    error InsufficientPot(address module, uint256 need, uint256 pot);
+    /// @notice The sum of all money would exceed 2**62 nano-token.
+    error TooMuchMoney(uint256 owed);
+    /// @notice The nonce was used or is too old.
+    error NonceUsed(uint32 account, uint32 nonce);
+    /// @notice A withdrawal is under way until the given time.
+    error WithdrawalPending(uint32 account, uint256 takenFrom);
+    /// @notice There is nothing to withdraw yet.
+    error NothingToWithdraw(uint32 account, uint256 takenFrom);
+
+    /// @notice Opens an account; numbers start at 1. REGISTRAR only.
+    function register(address owner, uint32 community) external returns (uint32 account);
+
+    /// @notice Binds a meter to an account and product; a meter is bound once. REGISTRAR only.
+    function approveMeter(uint32 account, uint8 product, bytes32 meter) external;
+
+    /// @notice Makes a contract a module, or with `Module.None` stops it. ADMIN only.
+    /// @dev A pot stays with its module.
+    function grantModule(address module, Module role) external;
+
+    /// @notice Lets `key` order and nominate for the account. Owner only.
+    function setDeviceKey(uint32 account, address key) external;
+
+    /// @notice Takes the device key away at once. Owner only.
+    function revokeDeviceKey(uint32 account) external;
+
+    /// @notice Moves approved tokens to an account; what arrives counts, times 1000.
+    /// @param amount Tokens [micro-token].
+    /// @return nano Credited [nano-token].
+    function deposit(uint32 account, uint256 amount) external returns (uint256 nano);
+
+    /// @notice Deposit with an EIP-2612 approval; a permit that was used already does not disturb.
+    function depositWithPermit(
+        uint32 account,
+        uint256 amount,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (uint256 nano);
+
+    /// @notice Takes money out of the free balance, to be sent after the delay. Owner only.
+    /// @param nano Rounded down to whole micro-tokens [nano-token].
+    function requestWithdrawal(uint32 account, uint256 nano) external;
+
+    /// @notice Sends requested money to the owner once the delay has passed. Owner only.
+    function withdraw(uint32 account) external;
+
+    /// @notice Uses a nonce and locks money until the day's bills. Market modules only.
+    /// @param nano At most the free balance [nano-token].
+    function lock(uint32 account, uint32 nonce, uint256 nano, uint32 community, uint32 day) external;
+
+    /// @notice Moves all locks of the day to the caller's pot. Settlement modules only.
+    function releaseLocks(uint32 community, uint32 day) external returns (uint256 nano);
+
+    /// @notice Moves money of accounts to the caller's pot, of each at most its free balance. Settlement modules only.
+    /// @return taken What each account gave [nano-token].
+    function debit(Amount[] calldata amounts) external returns (uint64[] memory taken);
+
+    /// @notice Moves money of the caller's pot to accounts. Settlement modules only.
+    function credit(Amount[] calldata amounts) external;
+
+    /// @notice Moves money of the caller's pot to the reserve. Settlement modules only.
+    function reserveFromPot(uint256 nano) external;
+
+    /// @notice Key word and hot word of an account.
+    function words(uint32 account) external view returns (AccountKey key, AccountHot hot);
+
+    /// @notice Owner of an account, zero where there is none.
+    function ownerOf(uint32 account) external view returns (address);
+
+    /// @notice Community of an account, zero where there is none.
+    function communityOf(uint32 account) external view returns (uint32);
+
+    /// @notice True if `key` is the owner's or the device key of the account.
+    function mayOrder(uint32 account, address key) external view returns (bool);
+
+    /// @notice Free balance of an account [nano-token].
+    function freeOf(uint32 account) external view returns (uint256);
+
+    /// @notice Number of accounts, which is the highest.
+    function accountCount() external view returns (uint32);
+
+    /// @notice Money under way to the owner of an account and when it can be taken.
+    function withdrawalOf(uint32 account) external view returns (uint64 nano, uint64 takenFrom);
+
+    /// @notice Sum of the open locks of a trading day [nano-token].
+    function lockTotal(uint32 community, uint32 day) external view returns (uint256);
+
+    /// @notice Role and pot of a module.
+    function moduleOf(address module) external view returns (Module role, uint256 pot);
+
+    /// @notice Money of nobody, from bonds that were lost [nano-token].
+    function reserve() external view returns (uint256);
+
+    /// @notice Sum of everything owed; the token balance x 1000 covers it [nano-token].
+    function owed() external view returns (uint256);
+}

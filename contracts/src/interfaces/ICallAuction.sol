@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Market} from "../types/Market.sol";
+import {MarketTerms} from "../types/MarketTerms.sol";
+import {Skip} from "../types/Skip.sol";
+
+/// @notice Outcome of a clearing, from which every fill of the market follows.
+/// @param price Clearing price, of no meaning where the volume is 0 [micro-token/kWh].
+/// @param volume Traded energy [Wh].
+/// @param demandAbove Energy of bids above the price [Wh].
+/// @param supplyBelow Energy of offers below the price [Wh].
+/// @param root Root of the fill tree.
+struct Result {
+    int32 price;
+    uint64 volume;
+    uint64 demandAbove;
+    uint64 supplyBelow;
+    bytes32 root;
+}
+
+/// @notice Uniform-price call auction: orders go into a hash chain, the clearing is verified against it.
+interface ICallAuction {
+    /// @notice Records were appended to a market's hash chain: `head = keccak(head, records)`.
+    /// @param firstIndex Position of the first of them in the market.
+    /// @param records 16 bytes each.
+    event OrdersAccepted(Market indexed market, uint32 firstIndex, bytes records);
+
+    /// @notice A relayed order, profile or step of a profile was skipped; a whole profile counts to its first step's
+    /// market, an all-or-nothing profile to that of its first failing step.
+    event OrderSkipped(Market indexed market, uint32 indexed account, uint32 nonce, Skip reason);
+
+    /// @notice A market was cleared; `lo` and `hi` bound the clearing prices.
+    event Cleared(
+        Market indexed market,
+        int32 price,
+        int32 lo,
+        int32 hi,
+        uint64 volume,
+        uint64 demandAbove,
+        uint64 supplyBelow,
+        uint32 count,
+        bytes32 root
+    );
+
+    /// @notice Bytes of a batch do not split into entries.
+    error MalformedWire();
+    /// @notice Sources are 0 grid, 1 pv, 2 battery, 3 v2h, 4 chp.
+    error UnknownSource(uint8 source);
+    /// @notice There is no such account in the market's community.
+    error UnknownAccount(uint32 account);
+    /// @notice The account has no approved meter for the product.
+    error NoMeter(uint32 account, uint8 product);
+    /// @notice The caller is neither owner nor device key of the account.
+    error NotOrderKey(uint32 account, address caller);
+    /// @notice The nonce was used or is too old.
+    error NonceUsed(uint32 account, uint32 nonce);
+    /// @notice Orders of the market are no longer taken, or there is no such market.
+    error GateClosed(Market market);
+    /// @notice The slot starts more than 8 days ahead.
+    error TooFarAhead(Market market);
+    /// @notice The price is outside the community's band.
+    error PriceOutOfBand(int32 price);
+    /// @notice The quantity is 0 or above the connection limit.
+    error QuantityOutOfRange(uint32 quantity);
+    /// @notice The free balance does not cover the order's lock.
+    error InsufficientCollateral(uint32 account, uint256 need, uint256 free);
+    /// @notice The market holds all the records that it can.
+    error MarketFull(Market market);
+    /// @notice The market has no orders.
+    error MarketEmpty(Market market);
+    /// @notice Orders of the market are still taken.
+    error GateOpen(Market market, uint256 until);
+    /// @notice The market was cleared before.
+    error AlreadyCleared(Market market);
+    /// @notice The records are not those of the market in order of arrival.
+    error ChainMismatch(bytes32 expected, bytes32 got);
+    /// @notice The hints are outside the band or crossed.
+    error HintOutOfBand(int32 lo, int32 hi);
+    /// @notice `lo` is not the lowest, or `hi` not the highest clearing price.
+    error NotClearing(int32 lo, int32 hi);
+
+    /// @notice Places an order in the caller's own transaction, open until the direct gate.
+    /// @param price Limit [micro-token/kWh].
+    /// @param quantity Energy [Wh].
+    function placeOrder(
+        Market market,
+        uint32 account,
+        int32 price,
+        uint32 quantity,
+        uint8 source,
+        bool buy,
+        uint32 nonce
+    ) external;
+
+    /// @notice Appends signed orders of one market; those that fail are skipped.
+    /// @param orders 89 bytes each: record, high byte of the nonce, validTo u64, signature.
+    function relayOrders(Market market, bytes calldata orders) external;
+
+    /// @notice Appends signed profile orders, whose steps are records of their slots' markets; what fails is skipped.
+    /// @param profiles Each: account u32, allOrNothing u8, nonce u32, validTo u64, stepCount u16, steps of 13 bytes,
+    /// signature.
+    function relayProfiles(uint32 community, uint8 product, uint8 session, bytes calldata profiles) external;
+
+    /// @notice Clears a market. Price, volume and fills follow from the orders alone, see docs/proofs.md [3].
+    /// @param lo Lowest clearing price [micro-token/kWh].
+    /// @param hi Highest clearing price [micro-token/kWh].
+    /// @param records All records in order of arrival, 16 bytes each.
+    /// @param batches Number of records of every batch.
+    function clear(Market market, int32 lo, int32 hi, bytes calldata records, uint16[] calldata batches)
+        external;
+
+    /// @notice Head of a market's hash chain and its terms, zero while it has no orders.
+    function marketOf(Market market) external view returns (bytes32 head, MarketTerms terms);
+
+    /// @notice Number of records of a market, and whether it was cleared.
+    function statusOf(Market market) external view returns (uint32 count, bool cleared);
+
+    /// @notice Outcome of a market, zero until it is cleared.
+    function resultOf(Market market) external view returns (Result memory);
+
+    /// @notice Number of markets of a trading day that have orders and were not cleared.
+    function openMarkets(uint32 community, uint32 day) external view returns (uint256);
+}

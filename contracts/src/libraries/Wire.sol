@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @notice Reads big-endian fields of packed bytes in calldata.
+library Wire {
+    /// @notice The 32 bytes from `offset`; bytes beyond the end of the calldata are zero.
+    /// @dev The caller has checked that the field lies within `data`.
+    function word(bytes calldata data, uint256 offset) internal pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := calldataload(add(data.offset, offset))
+        }
+    }
+
+    /// @notice Unsigned field of 4 bytes.
+    function u32(bytes calldata data, uint256 offset) internal pure returns (uint32) {
+        return uint32(word(data, offset) >> 224);
+    }
+
+    /// @notice Signed field of 4 bytes.
+    function i32(bytes calldata data, uint256 offset) internal pure returns (int32) {
+        return int32(u32(data, offset));
+    }
+}

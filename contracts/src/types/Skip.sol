@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @notice Why an entry of a batch was skipped; checked in this order, the first failure counts.
+enum Skip {
+    None,
+    Malformed,
+    UnknownAccount,
+    NoMeter,
+    Expired,
+    BadSignature,
+    NonceUsed,
+    GateClosed,
+    TooFarAhead,
+    PriceOutOfBand,
+    QuantityOutOfRange,
+    InsufficientCollateral,
+    MarketFull
+}
