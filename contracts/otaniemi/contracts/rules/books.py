@@ -67,7 +67,7 @@ def parse_book(text: str, price_min: int = -DEFAULT_BAND, price_max: int = DEFAU
     _check_header(header)
     if set(map(len, rows)) - {len(header)}:
         row = next(index for index, cells in enumerate(rows) if len(cells) != len(header))
-        column = (header + ["beyond the header"])[min(len(rows[row]), len(header))]
+        column = [*header, "beyond the header"][min(len(rows[row]), len(header))]
         raise BookError(
             f"line {_line(text, row)}, column {column}: the row has {len(rows[row])} fields, the header {len(header)}"
         )
