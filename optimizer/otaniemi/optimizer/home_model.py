@@ -101,7 +101,7 @@ class HomeModel:
     def set_local(
         self, buy_price: Floats, sell_price: Floats, buy_cap_kwh: Floats | float, sell_cap_kwh: Floats | float
     ) -> None:
-        """Open local trade at prices paid and received [EUR/kWh] up to these amounts [kWh]; 0 closes a slot."""
+        """Open local trade: prices paid and received [EUR/kWh], largest amounts, 0 to close [kWh]."""
         slots = self.house.slots
         self._buy_price = series("buy_price", buy_price, slots)
         self._sell_price = series("sell_price", sell_price, slots)

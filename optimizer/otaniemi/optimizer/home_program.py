@@ -85,6 +85,10 @@ class HomeProgram:
         Column of every flow and slot, by the names of `Flows`; shape (slots,), vehicle: (`ev_slots`.size,).
     balance : array, shape (slots,)
         Row of the energy balance of every slot.
+    v2h_slots, v2h_rows : array
+        Slots in which the vehicle may discharge, and the rows that bound it by what may take its energy.
+    limit_rows : array, shape (slots,) or (0,)
+        Rows of the connection's limits; none without limits.
     """
 
     def __init__(self, house: House, appliance_kwh: Floats, *, own_export: bool = False) -> None:
@@ -92,7 +96,7 @@ class HomeProgram:
         self.until = 0
         self.ev_slots = _ev_slots(house)
         self._appliance_kwh = appliance_kwh
-        self._v2h_slots = self.ev_slots if house.ev and house.ev.v2h != "no" else self.ev_slots[:0]
+        self.v2h_slots = self.ev_slots if house.ev and house.ev.v2h != "no" else self.ev_slots[:0]
         self._sell_slots = self.ev_slots if house.ev and house.ev.v2h == "sell" else self.ev_slots[:0]
         self._own_export_slots = np.arange(house.slots, dtype=np.int32) if own_export else self._sell_slots
         self._dt = house.slot_hours
@@ -154,17 +158,14 @@ class HomeProgram:
             arrivals = np.isin(self.ev_slots, [session.arrival_slot for session in house.ev.sessions])
             self._add_storage(add, house.ev, "ev", self._ev_rows, np.flatnonzero(~arrivals).astype(np.int32))
             count += self.ev_slots.size
-        self.v2h_rows = np.arange(count, count + self._v2h_slots.size, dtype=np.int32)
-        if self._v2h_slots.size:
+        self.v2h_rows = np.arange(count, count + self.v2h_slots.size, dtype=np.int32)
+        if self.v2h_slots.size:
             add(self.v2h_rows, column["ev_discharge"], 1.0)
         if self._sell_slots.size:
             add(self.v2h_rows, column["local_sell"][self._sell_slots], -1.0)
         count += self.v2h_rows.size
-        rows, at = (
-            np.arange(count, count + self._own_export_slots.size, dtype=np.int32),
-            self._own_export_slots,
-        )
-        self._own_export_rows = rows
+        at = self._own_export_slots
+        rows = self._own_export_rows = np.arange(count, count + at.size, dtype=np.int32)
         if rows.size:
             add(rows, column["grid_export"][at], 1.0)
             add(rows, column["pv_used"][at], -1.0)
@@ -172,7 +173,7 @@ class HomeProgram:
             add(rows, column["battery_discharge"][at], -1.0)
         count += rows.size
         limited = house.import_limit_kw is not None or house.export_limit_kw is not None
-        self._limit_rows = np.arange(count, count + (slots if limited else 0), dtype=np.int32)
+        self.limit_rows = np.arange(count, count + (slots if limited else 0), dtype=np.int32)
         if limited:
             for name, sign in (
                 ("grid_import", 1.0),
@@ -180,7 +181,7 @@ class HomeProgram:
                 ("grid_export", -1.0),
                 ("local_sell", -1.0),
             ):
-                add(self._limit_rows, column[name], sign)
+                add(self.limit_rows, column[name], sign)
             count += slots
         self.program = Program(
             cost=self._retail_cost.copy(),
@@ -302,7 +303,7 @@ class HomeProgram:
         self.program.upper[self.column["ev_stored"]] = upper
 
     def _reach(self, device: Battery | ElectricVehicle, stored: float, slots: int) -> float:
-        """Most that can be stored after charging for `slots` slots; a target beyond is lowered to it. [kWh]"""
+        """Most that can be stored after charging for `slots` slots; targets are lowered to it. [kWh]"""
         reach = stored + slots * device.power_kw * self._dt * device.charge_efficiency
         return reach - 1e-9 * device.capacity_kwh
 
@@ -326,11 +327,11 @@ class HomeProgram:
             lower[past], upper[past] = -INFINITY, INFINITY
         lower[self.v2h_rows] = lower[self._own_export_rows] = -INFINITY
         sold = np.maximum(-self._trades, 0.0)[self._sell_slots] if self._sell_slots.size else 0.0
-        upper[self.v2h_rows] = self.load_kwh[self._v2h_slots] + sold
+        upper[self.v2h_rows] = self.load_kwh[self.v2h_slots] + sold
         upper[self._own_export_rows] = np.maximum(self._trades, 0.0)[self._own_export_slots]
-        upper[self.v2h_rows[self._v2h_slots < until]] = INFINITY
-        if self._limit_rows.size:
-            rows = self._limit_rows
+        upper[self.v2h_rows[self.v2h_slots < until]] = INFINITY
+        if self.limit_rows.size:
+            rows = self.limit_rows
             most = INFINITY if house.import_limit_kw is None else house.import_limit_kw * self._dt
             least = -INFINITY if house.export_limit_kw is None else -house.export_limit_kw * self._dt
             lower[rows], upper[rows] = least - self._trades, most - self._trades
