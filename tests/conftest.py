@@ -21,7 +21,7 @@ def _missing(what: str) -> NoReturn:
 def _tool(name: str) -> Path:
     local = ROOT / "node_modules" / ".bin" / name
     found = str(local) if local.exists() else shutil.which(name)
-    return Path(found) if found else _missing(f"{name} is neither in node_modules nor on the PATH (tools/setup installs it)")
+    return Path(found) if found else _missing(f"{name} is not in node_modules nor on the PATH; run tools/setup")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,14 @@ def require_solc() -> Path:
     """A solc that speaks standard JSON: the project's wrapper around the compiler in node_modules."""
     if shutil.which("node") and (ROOT / "node_modules" / "solc").is_dir():
         return ROOT / "tools" / "solc"
-    return _missing("solc is not in node_modules, or node is missing (tools/setup installs them)")
+    return _missing("solc is not in node_modules, or node is missing; run tools/setup")
+
+
+@pytest.fixture(scope="session")
+def require_chromium() -> Path:
+    """The browser to open pages with."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    return Path(found) if found else _missing("no Chromium on the PATH; run tools/setup --browser")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ DEVICE = {
     "pv": "#e69f00",
     "battery": "#009e73",
     "ev": "#cc79a7",
-    "grid": "#8c8c8c",
+    "grid": "#6e6e6e",
     "load": "#0072b2",
     "appliances": "#56b4e9",
 }
