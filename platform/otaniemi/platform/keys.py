@@ -9,14 +9,15 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_hash.auto import keccak
-from eth_utils.address import to_checksum_address
 
+from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.signing import address_bytes, checksum
 from otaniemi.platform.errors import OtaniemiError
 
 PASSPHRASE_VARIABLE = "OTANIEMI_PASSPHRASE"
@@ -29,7 +30,7 @@ class WalletError(OtaniemiError):
     """A wallet file cannot be created or opened."""
 
 
-def derive_key(seed: int, role: str, index: int) -> LocalAccount:
+def derive_key(seed: int, role: str, index: int) -> Key:
     """The simulation's key of ``role`` number ``index``: the same for the same seed, hence no secret.
 
     Parameters
@@ -43,7 +44,7 @@ def derive_key(seed: int, role: str, index: int) -> LocalAccount:
     """
     digest = keccak(b"otaniemi simulation key\0" + json.dumps([seed, role, index]).encode())
     number = int.from_bytes(digest, "big") % (_CURVE_ORDER - 1) + 1
-    return _account(number.to_bytes(32, "big"))
+    return Key(number.to_bytes(32, "big"))
 
 
 def create_wallet(path: Path, passphrase: str, iterations: int | None = None) -> str:
@@ -67,8 +68,8 @@ def create_wallet(path: Path, passphrase: str, iterations: int | None = None) ->
         raise WalletError(
             f"the passphrase has {len(passphrase)} characters; valid is {SHORTEST_PASSPHRASE} or more"
         )
-    account: LocalAccount = Account.create()
-    keystore = json.dumps(Account.encrypt(account.key, passphrase, iterations=iterations))
+    key = Key(secrets.token_bytes(32))
+    keystore = json.dumps(Account.encrypt(key.secret, passphrase, iterations=iterations))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -78,10 +79,10 @@ def create_wallet(path: Path, passphrase: str, iterations: int | None = None) ->
         raise WalletError(f"{path} cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(keystore)
-    return str(account.address)
+    return key.address
 
 
-def open_wallet(path: Path, passphrase: str) -> LocalAccount:
+def open_wallet(path: Path, passphrase: str) -> Key:
     """Decrypt a wallet file.
 
     Raises
@@ -98,7 +99,7 @@ def open_wallet(path: Path, passphrase: str) -> LocalAccount:
     except ValueError as error:
         raise WalletError(f"{path} is not a wallet file (an Ethereum keystore in JSON)") from error
     try:
-        return _account(Account.decrypt(keystore, passphrase))
+        return Key(Account.decrypt(keystore, passphrase))
     except (KeyError, TypeError, NotImplementedError) as error:
         raise WalletError(f"{path} is not a wallet file (an Ethereum keystore in JSON)") from error
     except ValueError as error:
@@ -114,10 +115,11 @@ def wallet_address(path: Path) -> str:
         No such file, or not a keystore that names its address.
     """
     try:
-        return str(to_checksum_address(json.loads(path.read_text(encoding="utf-8"))["address"]))
+        keystore = json.loads(path.read_text(encoding="utf-8"))
+        return checksum(address_bytes("0x" + keystore["address"].removeprefix("0x")))
     except OSError as error:
         raise WalletError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WalletError(f"{path} is not a wallet file (an Ethereum keystore in JSON)") from error
 
 
@@ -139,8 +141,3 @@ def ask_passphrase(
     if confirm and prompt("Once more: ") != passphrase:
         raise WalletError("the two passphrases differ; nothing was written")
     return passphrase
-
-
-def _account(key: bytes) -> LocalAccount:
-    account: LocalAccount = Account.from_key(key)
-    return account

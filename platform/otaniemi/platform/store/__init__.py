@@ -1,0 +1,17 @@
+"""The store: an index that can be rebuilt from the chain, plus the private series of the homes.
+
+Every function of the repository modules takes an open transaction (`Store.begin`, `Store.read`) and core types.
+
+===============  =====================================================
+``members``      accounts with their keys, meters and names
+``intake``       signed orders and nominations on their way
+``markets``      markets with gates, accepted records and results
+``days``         tariffs, nominations and bills of a trading day
+``series``       meter readings and the homes' own series
+``chain_index``  how far the index follows the chain; reorganisations
+===============  =====================================================
+"""
+
+from otaniemi.platform.store.database import Store, StoreError
+
+__all__ = ["Store", "StoreError"]

@@ -1,0 +1,108 @@
+"""What the chain has of a trading day beside its markets: tariffs, nominations and bills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from otaniemi.contracts.rules.lines import Line
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
+from otaniemi.platform.store.database import insert_new
+from otaniemi.platform.store.schema import bills, nominations, tariffs
+
+_NUMBERS = tuple(name for name in Line.__dataclass_fields__ if name != "references")
+
+
+def add_tariff(transaction: Connection, report: TariffReport, block: int) -> None:
+    """Enter a tariff report that the oracle took in ``block``."""
+    row = {
+        "community": report.community,
+        "feed": report.feed,
+        "day": report.day,
+        "prices": report.packed_prices(),
+        "block": block,
+    }
+    insert_new(transaction, tariffs, [row])
+
+
+def tariff(transaction: Connection, community: int, feed: Feed, day: int) -> TariffReport | None:
+    """The report of a feed and day; None before it was made."""
+    query = select(tariffs.c.prices).where(
+        tariffs.c.community == community, tariffs.c.feed == int(feed), tariffs.c.day == day
+    )
+    prices = transaction.scalar(query)
+    return None if prices is None else TariffReport(community, feed, day, unpack_prices(prices))
+
+
+def add_nominations(
+    transaction: Connection, day: int, batch: int, accepted: Sequence[Nomination], block: int
+) -> None:
+    """Enter the nominations of one batch that ``block`` accepted, in the order of its leaves."""
+    rows = [
+        {
+            "community": entry.community,
+            "product": entry.product,
+            "day": day,
+            "batch": batch,
+            "leaf": leaf,
+            "account": entry.account,
+            "slot": entry.slot,
+            "seq": entry.seq,
+            "wh": entry.packed_wh(),
+            "block": block,
+        }
+        for leaf, entry in enumerate(accepted)
+    ]
+    insert_new(transaction, nominations, rows)
+
+
+def nomination_batches(
+    transaction: Connection, community: int, product: int, day: int
+) -> list[list[Nomination]]:
+    """The accepted batches of a day, as `rules.schedules.schedules` takes them."""
+    query = (
+        select(nominations)
+        .where(nominations.c.community == community)
+        .where(nominations.c.product == product, nominations.c.day == day)
+        .order_by(nominations.c.batch, nominations.c.leaf)
+    )
+    batches: list[list[Nomination]] = []
+    for row in transaction.execute(query):
+        while len(batches) <= row.batch:
+            batches.append([])
+        wh = tuple(int.from_bytes(row.wh[at : at + 4], "big", signed=True) for at in range(0, len(row.wh), 4))
+        batches[row.batch].append(Nomination(row.account, community, product, row.slot, row.seq, wh))
+    return batches
+
+
+def add_bills(transaction: Connection, community: int, day: int, lines: Iterable[Line], block: int) -> None:
+    """Enter the lines of a day whose bills were proposed in ``block``."""
+    rows = [
+        {name: getattr(line, name) for name in _NUMBERS}
+        | {
+            "community": community,
+            "day": day,
+            "references": line.encode()[len(replace(line, references=()).encode()) :],
+            "block": block,
+        }
+        for line in lines
+    ]
+    insert_new(transaction, bills, rows)
+
+
+def bill_lines(transaction: Connection, community: int, day: int, account: int | None = None) -> list[Line]:
+    """The lines of a day, of one account or of all, by account, product and slot; empty before its bills."""
+    query = select(bills).where(bills.c.community == community, bills.c.day == day)
+    if account is not None:
+        query = query.where(bills.c.account == account)
+    ordered = query.order_by(bills.c.account, bills.c.product, bills.c.slot)
+    return [_line(row) for row in transaction.execute(ordered)]
+
+
+def _line(row: Row[Any]) -> Line:
+    values = {name: getattr(row, name) for name in _NUMBERS}
+    return Line.decode(Line(**values, references=()).encode() + row.references)

@@ -1,0 +1,255 @@
+"""Signed orders and nominations on their way to the chain.
+
+What is received stays as it was signed. A message that comes twice is kept once; another one under the same
+number is refused, unless the chain skipped the first: then its number is still free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from otaniemi.contracts.rules.orders import (
+    Market,
+    Order,
+    ProfileOrder,
+    SkipReason,
+    decode_orders,
+    decode_profiles,
+)
+from otaniemi.contracts.rules.schedules import Nomination, decode_nominations
+from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.store.schema import nomination_intake, order_intake
+
+
+class Status(StrEnum):
+    """How far a signed message came."""
+
+    RECEIVED = "received"
+    RELAYED = "relayed"
+    SKIPPED = "skipped"
+
+
+class NumberTakenError(OtaniemiError):
+    """Another signed message of the account has the same number."""
+
+    def __init__(self, account: int, field: str, number: int) -> None:
+        super().__init__(
+            f"{field} is {number}; account {account} sent another message with it, take a new one"
+        )
+        self.account, self.field, self.number = account, field, number
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A signed order, when it came [Unix s], and how far.
+
+    ``reason`` says why the chain skipped it; ``block`` is where it was accepted or skipped.
+    """
+
+    order: Order | ProfileOrder
+    signature: bytes
+    received_at: int
+    status: Status
+    reason: SkipReason | None
+    block: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedNomination:
+    """A signed nomination; the other fields as those of `Submission`."""
+
+    nomination: Nomination
+    signature: bytes
+    received_at: int
+    status: Status
+    reason: int | None
+    block: int | None
+
+
+def receive_order(
+    transaction: Connection, order: Order | ProfileOrder, signature: bytes, now: int
+) -> Submission:
+    """Keep a signed order; one that was received before comes back as it is.
+
+    Raises
+    ------
+    NumberTakenError
+        Another order with its nonce was received, and the chain did not skip it.
+    """
+    row = {
+        "account": order.account,
+        "nonce": order.nonce,
+        "community": order.community,
+        "product": order.product,
+        "session": order.session,
+        "slot": order.slot if isinstance(order, Order) else None,
+        "wire": order.wire(signature),
+    }
+    kept = _receive(transaction, order_intake, row, now)
+    if kept is None:
+        raise NumberTakenError(order.account, "nonce", order.nonce)
+    return _submission(kept)
+
+
+def receive_nomination(
+    transaction: Connection, nomination: Nomination, signature: bytes, now: int
+) -> SubmittedNomination:
+    """Keep a signed nomination; one that was received before comes back as it is.
+
+    Raises
+    ------
+    NumberTakenError
+        Another nomination from the same slot on has its ``seq``, and the chain did not skip it.
+    """
+    row = {
+        "account": nomination.account,
+        "product": nomination.product,
+        "slot": nomination.slot,
+        "seq": nomination.seq,
+        "community": nomination.community,
+        "wire": nomination.wire(signature),
+    }
+    kept = _receive(transaction, nomination_intake, row, now)
+    if kept is None:
+        raise NumberTakenError(nomination.account, "seq", nomination.seq)
+    return _nomination(kept)
+
+
+def waiting_orders(transaction: Connection, community: int, product: int, session: int) -> list[Submission]:
+    """Orders of a session that no block has taken or skipped yet, in order of arrival."""
+    table = order_intake
+    query = _waiting(table, community, product).where(table.c.session == session)
+    return [_submission(row) for row in transaction.execute(query)]
+
+
+def waiting_nominations(transaction: Connection, community: int, product: int) -> list[SubmittedNomination]:
+    """Nominations that no block has taken or skipped yet, in order of arrival."""
+    return [_nomination(row) for row in transaction.execute(_waiting(nomination_intake, community, product))]
+
+
+def get_order(transaction: Connection, account: int, nonce: int) -> Submission | None:
+    """The order that an account sent under ``nonce``; None when there is none."""
+    table = order_intake
+    row = transaction.execute(select(table).where(table.c.account == account, table.c.nonce == nonce)).first()
+    return _submission(row) if row else None
+
+
+def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[Submission]:
+    """What an account sent, the newest first."""
+    table = order_intake
+    newest_first = (table.c.received_at.desc(), table.c.nonce.desc())
+    query = select(table).where(table.c.account == account).order_by(*newest_first).limit(limit)
+    return [_submission(row) for row in transaction.execute(query)]
+
+
+def orders_relayed(transaction: Connection, numbers: Iterable[tuple[int, int]], block: int) -> None:
+    """Note that ``block`` accepted the orders with these (account, nonce), a profile with one step or more."""
+    rows = [{"b_account": account, "b_nonce": nonce} for account, nonce in numbers]
+    _settle(transaction, order_intake, rows, {"status": Status.RELAYED.value, "reason": None, "block": block})
+
+
+def orders_skipped(
+    transaction: Connection, skipped: Iterable[tuple[int, int, SkipReason]], block: int
+) -> None:
+    """Note that a batch of ours had the orders with these (account, nonce, reason) skipped in ``block``.
+
+    An order that was accepted stays accepted, whatever a replay of it was skipped for. A skip in somebody
+    else's batch says nothing about the order here, whose number that batch may have forged.
+    """
+    rows = [
+        {"b_account": account, "b_nonce": nonce, "b_reason": int(reason)}
+        for account, nonce, reason in skipped
+    ]
+    _settle(
+        transaction,
+        order_intake,
+        rows,
+        {"status": Status.SKIPPED.value, "reason": bindparam("b_reason"), "block": block},
+        order_intake.c.status == Status.RECEIVED.value,
+    )
+
+
+def nominations_relayed(transaction: Connection, nominations: Iterable[Nomination], block: int) -> None:
+    """Note that ``block`` accepted these nominations."""
+    rows = [_nomination_key(nomination) for nomination in nominations]
+    values = {"status": Status.RELAYED.value, "reason": None, "block": block}
+    _settle(transaction, nomination_intake, rows, values)
+
+
+def nominations_skipped(
+    transaction: Connection, skipped: Iterable[tuple[Nomination, int]], block: int
+) -> None:
+    """Note that a batch of ours had these (nomination, reason) skipped in ``block``."""
+    rows = [_nomination_key(nomination) | {"b_reason": reason} for nomination, reason in skipped]
+    _settle(
+        transaction,
+        nomination_intake,
+        rows,
+        {"status": Status.SKIPPED.value, "reason": bindparam("b_reason"), "block": block},
+        nomination_intake.c.status == Status.RECEIVED.value,
+    )
+
+
+def _receive(transaction: Connection, table: Table, row: Mapping[str, Any], now: int) -> Row[Any] | None:
+    """The kept row under the key of ``row``; None when that is another message which still counts."""
+    key = [column == row[column.name] for column in table.primary_key]
+    fresh = {**row, "received_at": now, "status": Status.RECEIVED.value, "reason": None, "block": None}
+    statement = insert(table).values(fresh)
+    replaced = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={name: statement.excluded[name] for name in fresh},
+        where=(table.c.status == Status.SKIPPED.value) & (table.c.wire != statement.excluded.wire),
+    )
+    transaction.execute(replaced)
+    kept = transaction.execute(select(table).where(*key)).one()
+    return kept if kept.wire == row["wire"] else None
+
+
+def _waiting(table: Table, community: int, product: int) -> Select[Any]:
+    open_here = (
+        table.c.status == Status.RECEIVED.value,
+        table.c.community == community,
+        table.c.product == product,
+    )
+    return select(table).where(*open_here).order_by(table.c.received_at, *table.primary_key)
+
+
+def _settle(
+    transaction: Connection,
+    table: Table,
+    rows: list[dict[str, Any]],
+    values: Mapping[str, Any],
+    *conditions: ColumnElement[bool],
+) -> None:
+    if rows:
+        key = [column == bindparam(f"b_{column.name}") for column in table.primary_key]
+        transaction.execute(update(table).where(*key, *conditions).values(values), rows)
+
+
+def _nomination_key(nomination: Nomination) -> dict[str, Any]:
+    return {f"b_{name}": getattr(nomination, name) for name in ("account", "product", "slot", "seq")}
+
+
+def _submission(row: Row[Any]) -> Submission:
+    order: Order | ProfileOrder
+    if row.slot is None:
+        order, signature = next(decode_profiles(row.community, row.product, row.session, row.wire))
+    else:
+        order, signature = next(
+            decode_orders(Market(row.community, row.product, row.slot, row.session), row.wire)
+        )
+    reason = None if row.reason is None else SkipReason(row.reason)
+    return Submission(order, signature, row.received_at, Status(row.status), reason, row.block)
+
+
+def _nomination(row: Row[Any]) -> SubmittedNomination:
+    [(nomination, signature)] = decode_nominations(row.community, row.product, row.wire)
+    return SubmittedNomination(
+        nomination, signature, row.received_at, Status(row.status), row.reason, row.block
+    )

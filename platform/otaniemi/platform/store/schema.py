@@ -1,0 +1,184 @@
+"""The tables of the store, in two groups.
+
+An **index** of the chain, which can be dropped and rebuilt: every row knows the block that it came from, so
+that a reorganisation forgets exactly what it undid. And **private** rows that no chain holds: signed orders
+and nominations on their way in, meter readings, and the homes' own series.
+
+Energy is integer Wh, prices are micro-token/kWh, money nano-token, instants Unix seconds; hashes, records
+and signed messages are raw bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+
+metadata = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+)
+
+
+def _key(name: str) -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _number(name: str, *, nullable: bool = False, index: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, index=index)
+
+
+def _market_key() -> list[Column[int]]:
+    return [_key("community"), _key("product"), _key("slot"), _key("session")]
+
+
+def _block() -> Column[int]:
+    return _number("block", index=True)
+
+
+# Index of the chain
+
+blocks = Table("blocks", metadata, _key("number"), Column("hash", LargeBinary(32), nullable=False))
+
+members = Table(
+    "members",
+    metadata,
+    _key("account"),
+    _number("community"),
+    Column("owner", String(42), nullable=False, index=True),
+    Column("device", String(42), nullable=False),
+    Column("meter", LargeBinary(32), nullable=False),
+    Column("name", String(80), nullable=False),
+    _block(),
+)
+
+markets = Table(
+    "markets",
+    metadata,
+    *_market_key(),
+    _number("relay_gate"),
+    _number("direct_gate"),
+    _number("price", nullable=True),
+    _number("volume_wh", nullable=True),
+    _number("demand_above_wh", nullable=True),
+    _number("supply_below_wh", nullable=True),
+    _number("order_count", nullable=True),
+    Column("root", LargeBinary(32)),
+    _number("block", nullable=True, index=True),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    *_market_key(),
+    _key("place"),
+    _number("account", index=True),
+    _number("nonce_low"),
+    Column("record", LargeBinary(16), nullable=False),
+    _number("fill_wh", nullable=True),
+    Column("transaction", LargeBinary(32), nullable=False),
+    _block(),
+)
+
+nominations = Table(
+    "nominations",
+    metadata,
+    _key("community"),
+    _key("product"),
+    _key("day"),
+    _key("batch"),
+    _key("leaf"),
+    _number("account"),
+    _number("slot"),
+    _number("seq"),
+    Column("wh", LargeBinary, nullable=False),
+    _block(),
+)
+
+tariffs = Table(
+    "tariffs",
+    metadata,
+    _key("community"),
+    _key("feed"),
+    _key("day"),
+    Column("prices", LargeBinary, nullable=False),
+    _block(),
+)
+
+bills = Table(
+    "bills",
+    metadata,
+    _key("community"),
+    _key("day"),
+    _key("account"),
+    _key("product"),
+    _key("slot"),
+    _number("trade_wh"),
+    _number("trade_money"),
+    _number("seq"),
+    _number("batch"),
+    _number("leaf"),
+    _number("schedule_wh"),
+    _number("meter_wh"),
+    _number("quality"),
+    _number("retail"),
+    _number("imbalance"),
+    _number("grid_fee"),
+    _number("platform_fee"),
+    _number("lock_release"),
+    Column("references", LargeBinary, nullable=False),
+    _block(),
+)
+
+INDEX = (bills, tariffs, nominations, orders, members)
+"""Tables whose rows of a block go with the block; markets keep their row and lose their result."""
+
+# Private
+
+order_intake = Table(
+    "order_intake",
+    metadata,
+    _key("account"),
+    _key("nonce"),
+    _number("community"),
+    _number("product"),
+    _number("session"),
+    _number("slot", nullable=True),
+    Column("wire", LargeBinary, nullable=False),
+    _number("received_at"),
+    Column("status", String(8), nullable=False, index=True),
+    Column("reason", Integer),
+    _number("block", nullable=True, index=True),
+)
+
+nomination_intake = Table(
+    "nomination_intake",
+    metadata,
+    _key("account"),
+    _key("product"),
+    _key("slot"),
+    _key("seq"),
+    _number("community"),
+    Column("wire", LargeBinary, nullable=False),
+    _number("received_at"),
+    Column("status", String(8), nullable=False, index=True),
+    Column("reason", Integer),
+    _number("block", nullable=True, index=True),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    _key("product"),
+    _key("slot"),
+    _key("account"),
+    _number("import_wh"),
+    _number("export_wh"),
+    _number("received_at"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    _key("account"),
+    Column("name", String(32), primary_key=True),
+    _key("slot"),
+    _number("wh"),
+)

@@ -1,0 +1,91 @@
+"""Opening, migrating, sharing."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect
+
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.store import Store, StoreError, schema, series
+from otaniemi.platform.store.database import migration_config
+
+
+def test_the_migrations_give_exactly_the_tables_of_the_schema(store: Store) -> None:
+    with store.begin() as transaction:
+        command.check(migration_config(transaction))
+        assert set(inspect(transaction).get_table_names()) == {*schema.metadata.tables, "alembic_version"}
+
+
+def test_the_last_migration_can_be_undone(store: Store) -> None:
+    with store.begin() as transaction:
+        command.downgrade(migration_config(transaction), "base")
+        assert inspect(transaction).get_table_names() == ["alembic_version"]
+
+
+def test_what_was_written_is_there_when_opened_again(store: Store) -> None:
+    with store.begin() as transaction:
+        series.put_series(transaction, 7, "plan", {1: 5})
+    store.close()
+    again = Store(store.path)
+    with again.read() as transaction:
+        assert series.get_series(transaction, 7, "plan", 0, 9) == {1: 5}
+    again.close()
+
+
+def test_an_exception_undoes_the_transaction(store: Store) -> None:
+    def fail() -> None:
+        with store.begin() as transaction:
+            series.put_series(transaction, 7, "plan", {1: 5})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with store.read() as transaction:
+        assert series.get_series(transaction, 7, "plan", 0, 9) == {}
+
+
+def test_a_reader_sees_one_state_while_another_thread_writes(store: Store) -> None:
+    def write() -> None:
+        with store.begin() as transaction:
+            series.add_reading(transaction, 0, 5, 7, Reading(1, 0), 99)
+
+    with store.read() as reader:
+        before = series.readings_of(reader, 0, 7, 0, 9)
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+        assert series.readings_of(reader, 0, 7, 0, 9) == before == {}
+    with store.read() as reader:
+        assert series.readings_of(reader, 0, 7, 0, 9) == {5: Reading(1, 0)}
+
+
+def test_writers_wait_for_each_other(store: Store) -> None:
+    def add(account: int) -> None:
+        for slot in range(20):
+            with store.begin() as transaction:
+                seen = series.get_series(transaction, 0, "total", slot, slot + 1).get(slot, 0)
+                series.put_series(transaction, 0, "total", {slot: seen + account})
+
+    threads = [threading.Thread(target=add, args=(account,)) for account in (1, 10, 100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with store.read() as reader:
+        assert set(series.get_series(reader, 0, "total", 0, 20).values()) == {111}
+
+
+@pytest.mark.parametrize("kind", ["directory", "no database", "no such directory"])
+def test_a_path_that_is_no_store_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "absent" / "store.db" if kind == "no such directory" else tmp_path / "store.db"
+    if kind == "directory":
+        path.mkdir()
+    if kind == "no database":
+        path.write_text("something else entirely, long enough to be taken for a header" * 20)
+    with pytest.raises(StoreError, match=r"store\.db cannot be used as a store"):
+        Store(path)

@@ -1,0 +1,184 @@
+"""The index of the chain: what goes in comes out, twice is once, and a reorganisation undoes its blocks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from sqlalchemy import Connection, func, select
+
+from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.lines import Line, Reference
+from otaniemi.contracts.rules.orders import Book, Market, Order, SkipReason
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.store import Store, chain_index, days, intake, markets, members, schema, series
+from otaniemi.platform.store.chain_index import IndexedBlock
+from otaniemi.platform.store.intake import Status
+from otaniemi.platform.store.markets import MarketResult
+from otaniemi.platform.store.members import Member
+
+MARKET = Market(1, 0, 469_000, 2)
+MEMBER = Member(7, 1, "0x" + "a" * 40, "0x" + "b" * 40, b"\x07" * 32, "Aino")
+LINE = Line(7, 0, 469_000, -500, -30_000_000, 1, 0, 2, -400, -300, 0, 5, -6, 7, 8, 9, (Reference(2, 1, 500),))
+
+
+def order(account: int, buy: bool, price: int, quantity: int, nonce: int = 0) -> Order:
+    return Order(account, 1, 0, 469_000, 2, price, quantity, 0, buy, nonce, 1_700_000_000)
+
+
+BUY, SELL, LOSER = order(7, True, 90_000, 800), order(8, False, 50_000, 500), order(7, True, 40_000, 100, 1)
+
+
+def trade(transaction: Connection, block: int = 3) -> MarketResult:
+    """Two batches of orders, then the clearing."""
+    book = Book.of_orders([BUY, SELL, LOSER])
+    clearing = clear(book, -4_000_000, 4_000_000)
+    result = MarketResult(
+        clearing.price,
+        clearing.volume,
+        clearing.demand_above,
+        clearing.supply_below,
+        len(book),
+        fill_root(book, clearing),
+    )
+    markets.open_markets(transaction, [(MARKET, 100, 200)])
+    markets.add_records(transaction, MARKET, 0, BUY.record() + SELL.record(), b"\xaa" * 32, block - 2)
+    markets.add_records(transaction, MARKET, 2, LOSER.record(), b"\xbb" * 32, block - 1)
+    markets.set_result(transaction, MARKET, result, clearing.fills.tolist(), block)
+    return result
+
+
+def test_members_are_found_by_account_owner_and_community(transaction: Connection) -> None:
+    second = replace(MEMBER, account=9, name="Väinö")
+    members.save(transaction, [second, MEMBER], block=1)
+    assert members.get(transaction, 7) == MEMBER
+    assert members.get(transaction, 8) is None
+    assert (
+        members.of_owner(transaction, MEMBER.owner)
+        == members.of_community(transaction, 1)
+        == [MEMBER, second]
+    )
+
+
+def test_a_member_saved_again_is_brought_up_to_date(transaction: Connection) -> None:
+    members.save(transaction, [MEMBER], block=1)
+    members.save(transaction, [replace(MEMBER, name="Aino V.")], block=2)
+    members.rotate_device(transaction, 7, "0x" + "c" * 40)
+    assert members.of_community(transaction, 1) == [replace(MEMBER, name="Aino V.", device="0x" + "c" * 40)]
+
+
+def test_a_market_is_open_until_its_result(transaction: Connection) -> None:
+    markets.open_markets(transaction, [(MARKET, 100, 200), (MARKET._replace(session=0), 10, 20)])
+    first, second = markets.between(transaction, 1, 0, 469_000, 469_001)
+    assert (first.market.session, first.relay_gate, second.direct_gate, second.result) == (0, 10, 200, None)
+    assert markets.between(transaction, 1, 0, 469_001, 470_000) == []
+    result = trade(transaction)
+    cleared = markets.get(transaction, MARKET)
+    assert cleared is not None
+    assert cleared.result == result
+    assert result.volume_wh == 500
+
+
+def test_the_book_comes_back_in_order_of_arrival(transaction: Connection) -> None:
+    trade(transaction)
+    assert markets.records_of(transaction, MARKET) == BUY.record() + SELL.record() + LOSER.record()
+
+
+def test_accepted_orders_carry_their_fill_and_transaction(transaction: Connection) -> None:
+    trade(transaction)
+    bought, unfilled = markets.orders_of(transaction, 7, 469_000, 469_001)
+    assert (bought.index, bought.price, bought.quantity, bought.buy) == (0, 90_000, 800, True)
+    assert (bought.fill_wh, bought.transaction) == (500, b"\xaa" * 32)
+    assert (unfilled.index, unfilled.fill_wh, unfilled.transaction) == (2, 0, b"\xbb" * 32)
+    assert markets.orders_by_nonce(transaction, 7, 2**24 + 1) == [unfilled]
+
+
+def test_a_batch_read_twice_is_there_once(transaction: Connection) -> None:
+    trade(transaction)
+    before = markets.orders_of(transaction, 7, 0, 2**31)
+    trade(transaction)
+    assert markets.orders_of(transaction, 7, 0, 2**31) == before
+
+
+def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Connection) -> None:
+    tariff = TariffReport(1, Feed.IMBALANCE, 19_576, ((300_000, -20_000),) * 24)
+    one, two = Nomination(7, 1, 0, 469_000, 1, (5, -6)), Nomination(8, 1, 0, 469_000, 1, (0,))
+    unfilled = replace(LINE, slot=469_001, references=())
+    for _ in range(2):
+        days.add_tariff(transaction, tariff, block=1)
+        days.add_nominations(transaction, 19_576, 0, [one, two], block=1)
+        days.add_nominations(transaction, 19_576, 1, [one], block=2)
+        days.add_bills(transaction, 1, 19_576, [unfilled, replace(LINE, account=8), LINE], block=3)
+    assert days.tariff(transaction, 1, Feed.IMBALANCE, 19_576) == tariff
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) is None
+    assert days.nomination_batches(transaction, 1, 0, 19_576) == [[one, two], [one]]
+    assert days.bill_lines(transaction, 1, 19_576, account=7) == [LINE, unfilled]
+    assert len(days.bill_lines(transaction, 1, 19_576)) == 3
+
+
+def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:
+    assert series.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
+    assert not series.add_reading(transaction, 0, 5, 7, Reading(999, 0), now=10)
+    assert series.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(100, 0)}
+
+
+def test_a_series_keeps_its_newest_values(transaction: Connection) -> None:
+    series.put_series(transaction, 7, "plan", {1: 5, 2: 6})
+    series.put_series(transaction, 7, "plan", {2: -7, 3: 8})
+    series.put_series(transaction, 7, "schedule", {})
+    assert series.get_series(transaction, 7, "plan", 1, 3) == {1: 5, 2: -7}
+
+
+def test_the_index_knows_how_far_it_came(transaction: Connection) -> None:
+    assert chain_index.last_block(transaction) is None
+    for number in (1, 2, 2):
+        chain_index.add_block(transaction, IndexedBlock(number, bytes([number]) * 32))
+    assert chain_index.last_block(transaction) == IndexedBlock(2, b"\x02" * 32)
+    assert chain_index.hash_of_block(transaction, 1) == b"\x01" * 32
+    assert chain_index.hash_of_block(transaction, 3) is None
+
+
+def test_a_reorganisation_undoes_its_blocks_alone(transaction: Connection) -> None:
+    members.save(transaction, [MEMBER], block=1)
+    for message in (BUY, LOSER):
+        intake.receive_order(transaction, message, b"\x01" * 64, now=5)
+    trade(transaction, block=3)
+    intake.orders_relayed(transaction, [(7, 0)], block=1)
+    intake.orders_skipped(transaction, [(7, 1, SkipReason.EXPIRED)], block=2)
+    chain_index.add_block(transaction, IndexedBlock(1, b"\x01" * 32))
+    chain_index.add_block(transaction, IndexedBlock(2, b"\x02" * 32))
+    chain_index.forget_from(transaction, 2)
+    assert chain_index.last_block(transaction) == IndexedBlock(1, b"\x01" * 32)
+    assert markets.records_of(transaction, MARKET) == BUY.record() + SELL.record()
+    market = markets.get(transaction, MARKET)
+    assert market is not None
+    assert market.result is None
+    assert [kept.fill_wh for kept in markets.orders_of(transaction, 7, 0, 2**31)] == [None]
+    assert members.get(transaction, 7) == MEMBER
+    assert [kept.status for kept in intake.orders_of(transaction, 7)] == [Status.RECEIVED, Status.RELAYED]
+
+
+def test_the_index_can_be_dropped_and_what_is_private_stays(transaction: Connection) -> None:
+    members.save(transaction, [MEMBER], block=1)
+    trade(transaction)
+    days.add_bills(transaction, 1, 19_576, [LINE], block=3)
+    series.put_series(transaction, 7, "plan", {1: 5})
+    chain_index.forget_from(transaction, 0)
+    for table in schema.INDEX:
+        assert transaction.scalar(select(func.count()).select_from(table)) == 0
+    assert series.get_series(transaction, 7, "plan", 0, 9) == {1: 5}
+
+
+def test_a_book_of_five_thousand_orders_is_stored_within_five_seconds(store: Store) -> None:
+    count = 5_000
+    records = b"".join(order(7, True, 90_000, 1, nonce).record() for nonce in range(count))
+    start = time.perf_counter()
+    with store.begin() as transaction:
+        markets.open_markets(transaction, [(MARKET, 100, 200)])
+        markets.add_records(transaction, MARKET, 0, records, b"\xaa" * 32, 1)
+        markets.set_result(transaction, MARKET, MarketResult(0, 0, 0, 0, count, bytes(32)), [0] * count, 2)
+    assert time.perf_counter() - start < 5
+    with store.read() as transaction:
+        assert markets.records_of(transaction, MARKET) == records
