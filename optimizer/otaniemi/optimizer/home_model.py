@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
+from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
 from otaniemi.optimizer.house import Floats, House, series
+from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.solver import KeptProgram
 from otaniemi.optimizer.sources import SourceSplit, split_by_source
 
@@ -28,15 +29,15 @@ class HomePlan:
         Planned energy at the meter: committed, local and grid together, import positive. [kWh]
     flows : Flows
         Energy of every slot by device.
-    offered : SourceSplit
-        Local sales of the plan (committed ones not counted), each kWh under its source.
+    surplus : SourceSplit
+        What the plan gives away beyond committed sales, to neighbours or the grid, by source. [kWh]
     value_eur : float
         Cost of the open slots at retail and announced local prices; committed trades cost nothing here. [EUR]
     """
 
     net_kwh: Floats
     flows: Flows
-    offered: SourceSplit
+    surplus: SourceSplit
     value_eur: float
 
 
@@ -158,7 +159,8 @@ class HomeModel:
         trade = flows.local_buy - flows.local_sell
         net = flows.grid_import - flows.grid_export + trade + self._trades
         net[: self._home.until] = 0.0
-        return HomePlan(net, flows, split_by_source(flows, self._home.load_kwh, self._trades), value)
+        given = flows.local_sell + flows.grid_export
+        return HomePlan(net, flows, split_by_source(flows, self._home.load_kwh, self._trades, given), value)
 
     def curve(self, slot: int, price_low: float, price_high: float) -> list[CurvePoint]:
         """Net local demand of one slot as its local price alone varies, other slots as announced.
@@ -225,7 +227,7 @@ class HomeModel:
     def _point(self, slot: int, tangent: _Tangent) -> CurvePoint:
         flows = self._home.flows_at(tangent.solution, slot)
         at = slice(slot, slot + 1)
-        offered = split_by_source(flows, self._home.load_kwh[at], self._trades[at])
+        offered = split_by_source(flows, self._home.load_kwh[at], self._trades[at], flows.local_sell)
         return CurvePoint(tangent.price, tangent.demand_kwh, offered.at(0))
 
     def _optimum(self) -> float:
@@ -237,7 +239,7 @@ class HomeModel:
             self._kept.rows_changed()
         self._stale = dict.fromkeys(self._stale, False)
         if not self._kept.solve():
-            raise InfeasibleHouseError("import_limit_kw", self._home.until, 0.0, "no plan keeps all limits")
+            raise explain(self._home, self._home.program)
         return self._kept.value()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -358,7 +358,7 @@ class HomeProgram:
                 np.maximum(array, 0.0, out=array)
             array[:until] = np.nan if stored else 0.0
             values[name] = array
-        return Flows(**values)
+        return _without_wash(Flows(**values))
 
     def flows_at(self, solution: Floats, slot: int) -> Flows:
         """Energy of one slot, shape (1,), without the rest."""
@@ -371,7 +371,13 @@ class HomeProgram:
             there = home if name.startswith("ev") else column.size > 0
             absent = math.nan if name.endswith("_stored") else 0.0
             values[name] = np.array([max(solution[column[place]], 0.0) if there else absent])
-        return Flows(**values)
+        return _without_wash(Flows(**values))
+
+
+def _without_wash(flows: Flows) -> Flows:
+    """The same flows without buying and selling locally at once, which a fee of zero leaves undecided."""
+    wash = np.minimum(flows.local_buy, flows.local_sell)
+    return replace(flows, local_buy=flows.local_buy - wash, local_sell=flows.local_sell - wash)
 
 
 def _ev_slots(house: House) -> Ints:

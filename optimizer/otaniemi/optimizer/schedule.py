@@ -155,3 +155,15 @@ def schedule_from(
         traded_kw=traded_kwh / dt,
         starts=dict(starts),
     )
+
+
+def flows_of(house: House, schedule: Schedule) -> Flows:
+    """Energy flows of a schedule; without local trade, which schedules carry as traded power."""
+    dt, none = house.slot_hours, np.zeros(house.slots)
+    return Flows(
+        local_buy=none,
+        local_sell=none,
+        **{flow: getattr(schedule, name) * dt for name, flow in _POWERS.items()},
+        battery_stored=schedule.battery_soc * (house.battery.capacity_kwh if house.battery else 1.0),
+        ev_stored=schedule.ev_soc * (house.ev.capacity_kwh if house.ev else 1.0),
+    )

@@ -13,6 +13,7 @@ from otaniemi.optimizer.house import Floats
 
 Ints = NDArray[np.int32]
 INFINITY = highspy.kHighsInf
+PROVEN_EUR = 1e-6
 
 
 @dataclass
@@ -56,6 +57,15 @@ def pass_program(solver: Any, program: Program) -> None:
             kinds[column] = highspy.HighsVarType.kInteger
         lp.integrality_ = kinds
     solver.passModel(lp)
+
+
+def exact_solver(program: Program) -> Any:
+    """HiGHS with a program whose integers it is to prove to less than `PROVEN_EUR`."""
+    solver = quiet_solver()
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    solver.setOptionValue("mip_abs_gap", PROVEN_EUR / 2)
+    pass_program(solver, program)
+    return solver
 
 
 class KeptProgram:

@@ -30,12 +30,12 @@ class SourceSplit:
         return self.pv + self.battery + self.v2h + self.grid
 
 
-def split_by_source(flows: Flows, load_kwh: Floats, trades_kwh: Floats) -> SourceSplit:
-    """Local sales of a plan by source.
+def split_by_source(flows: Flows, load_kwh: Floats, trades_kwh: Floats, sold_kwh: Floats) -> SourceSplit:
+    """Energy that a plan gives away, by source.
 
     The home's own use (load and charging, less what grid and neighbours bring) takes PV, then battery, then
-    vehicle. Vehicle energy never goes to the grid, so what is left of it is sold first; committed sales come
-    before new ones and the grid takes the rest. Energy that no own source covers is labelled "grid".
+    vehicle; what is left is given away under its source. Vehicle energy never goes to the grid, so it is counted
+    into what is sold before PV and battery. Energy that no own source covers is labelled "grid".
 
     Parameters
     ----------
@@ -43,26 +43,27 @@ def split_by_source(flows: Flows, load_kwh: Floats, trades_kwh: Floats) -> Sourc
     load_kwh : array, shape (slots,)
         Base load and appliances. [kWh]
     trades_kwh : array, shape (slots,)
-        Committed trades, import positive; committed sales are covered by the sources before new ones. [kWh]
+        Committed trades, import positive; committed sales are served before new ones. [kWh]
+    sold_kwh : array, shape (slots,)
+        New sales to label. [kWh]
     """
     bought = flows.grid_import + flows.local_buy + np.maximum(trades_kwh, 0.0)
     use = np.maximum(load_kwh + flows.battery_charge + flows.ev_charge - bought, 0.0)
-    committed = np.maximum(-trades_kwh, 0.0)
     left = []
     for given in (flows.pv_used, flows.battery_discharge, flows.ev_discharge):
         taken = np.minimum(given, use)
         use = use - taken
         left.append(given - taken)
     pv, battery, v2h = left
-    sold = flows.local_sell + committed
-    sold_v2h = np.minimum(v2h, sold)
-    sold_pv = np.minimum(pv, sold - sold_v2h)
-    sold_battery = np.minimum(battery, sold - sold_v2h - sold_pv)
-    grid = sold - sold_v2h - sold_pv - sold_battery
-    split = [sold_pv, sold_battery, sold_v2h, grid]
-    # Committed sales take their share in the same order: PV, battery, vehicle, grid.
-    for k, part in enumerate(split):
-        taken = np.minimum(part, committed)
+    committed = np.maximum(-trades_kwh, 0.0)
+    rest = sold_kwh + committed
+    shares = []
+    for source in (v2h, pv, battery):
+        shares.append(np.minimum(source, rest))
+        rest = rest - shares[-1]
+    shares = [shares[1], shares[2], shares[0], rest]
+    for k, share in enumerate(shares):
+        taken = np.minimum(share, committed)
         committed = committed - taken
-        split[k] = part - taken
-    return SourceSplit(*split)
+        shares[k] = share - taken
+    return SourceSplit(*shares)
