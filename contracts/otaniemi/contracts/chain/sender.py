@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coincurve import PrivateKey
 from rlp.codec import encode_raw
 
+from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.blocks import DYNAMIC_FEE, Address, Receipt, contract_address, integer
-from otaniemi.contracts.chain.errors import RevertedError
 from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.signing import address_bytes, address_of
@@ -73,8 +73,6 @@ class Sender:
     Parameters
     ----------
     chain : Chain
-    explain : callable, optional
-        Decodes ``(what, revert data)`` into the error to raise.
 
     Attributes
     ----------
@@ -84,11 +82,10 @@ class Sender:
         Transactions mined.
     """
 
-    def __init__(self, chain: Chain, explain: Callable[[str, bytes], RevertedError] | None = None) -> None:
+    def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.gas: Counter[str] = Counter()
         self.count = 0
-        self._explain = explain or (lambda what, data: RevertedError(what, "", {}, data))
         self._nonces: dict[Address, int] = {}
 
     def next_nonce(self, key: Key) -> int:
@@ -124,7 +121,7 @@ class Sender:
         receipts = self.try_all(calls)
         for (_, call), receipt in zip(calls, receipts, strict=True):
             if not receipt.ok:
-                raise self._explain(call.label, receipt.revert_data)
+                raise explain(call.label, receipt.revert_data)
         return receipts
 
     def send(self, key: Key, call: Call) -> Receipt:

@@ -1,0 +1,274 @@
+"""The contracts as typed methods: transactions come back as ``Call``, views as values.
+
+Money is nano-token unless a name says otherwise; addresses are checksummed text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from otaniemi.contracts.chain.artifacts import artifact, explain
+from otaniemi.contracts.chain.errors import NodeError, RevertedError
+from otaniemi.contracts.chain.node import Chain
+from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.calendar import Rules, Session
+from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.signing import Domain, address_bytes
+
+
+class Contract:
+    """A deployed contract.
+
+    Raises
+    ------
+    ArtifactError
+        The contract was never compiled.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, chain: Chain, address: str) -> None:
+        self.chain, self.address = chain, address
+        self.raw_address = address_bytes(address)
+        self.abi = artifact(self.name).abi
+
+    @property
+    def domain(self) -> Domain:
+        """What signatures for this contract are bound to."""
+        return Domain(self.chain.chain_id, self.address)
+
+    def _call(self, label: str, function: str, *arguments: Any) -> Call:
+        return Call(self.raw_address, self.abi.call(function, *arguments), label)
+
+    def _view(self, function: str, *arguments: Any) -> Any:
+        """The only result of a view, or the tuple of several."""
+        data = self.abi.call(function, *arguments)
+        try:
+            answer = self.abi.result(function, self.chain.call(self.raw_address, data))
+        except RevertedError as error:
+            raise explain(f"{self.name}.{function}", error.data) from error
+        except ValueError as error:
+            raise NodeError(f"{self.name} does not answer at {self.address}: {error}") from error
+        return answer[0] if len(answer) == 1 else answer
+
+
+class TestEuro(Contract):
+    """The devnet's token, 6 decimals; anyone mints. Amounts are micro-token."""
+
+    name = "TestEuro"
+
+    def mint(self, to: str, micro: int) -> Call:
+        """Create tokens for ``to``."""
+        return self._call("fund", "mint", to, micro)
+
+    def approve(self, spender: str, micro: int) -> Call:
+        """Let ``spender`` take tokens of the caller."""
+        return self._call("fund", "approve", spender, micro)
+
+    def balance_of(self, holder: str) -> int:
+        """Tokens of ``holder``. [micro-token]"""
+        return int(self._view("balanceOf", holder))
+
+
+class AccessManager(Contract):
+    """Roles, by OpenZeppelin."""
+
+    name = "AccessManager"
+
+    def label_role(self, role: int, label: str) -> Call:
+        """Name a role."""
+        return self._call("deploy", "labelRole", role, label)
+
+    def grant_role(self, role: int, to: str, delay: int = 0) -> Call:
+        """Give ``role`` to an address, its calls delayed by ``delay``. [s]"""
+        return self._call("deploy", "grantRole", role, to, delay)
+
+    def set_target_function_role(self, target: Contract, functions: Iterable[str], role: int) -> Call:
+        """Let ``role`` call ``functions`` of ``target``."""
+        selectors = [target.abi.functions[function].selector for function in functions]
+        return self._call("deploy", "setTargetFunctionRole", target.address, selectors, role)
+
+
+class Accounts(Contract):
+    """Keys, meters, nonces and all money."""
+
+    name = "Accounts"
+
+    def register(self, owner: str, community: int) -> Call:
+        """Open an account; numbers start at 1. REGISTRAR only."""
+        return self._call("register", "register", owner, community)
+
+    def approve_meter(self, account: int, product: int, meter: bytes) -> Call:
+        """Bind a meter (32 bytes) to an account and product. REGISTRAR only."""
+        return self._call("register", "approveMeter", account, product, meter)
+
+    def grant_module(self, module: str, role: int) -> Call:
+        """Make a contract a module: 1 market, 2 settlement, 0 none. ADMIN only."""
+        return self._call("deploy", "grantModule", module, role)
+
+    def set_device_key(self, account: int, key: str) -> Call:
+        """Let ``key`` order and nominate for the account. Owner only."""
+        return self._call("register", "setDeviceKey", account, key)
+
+    def revoke_device_key(self, account: int) -> Call:
+        """Take the device key away at once. Owner only."""
+        return self._call("register", "revokeDeviceKey", account)
+
+    def deposit(self, account: int, micro: int) -> Call:
+        """Move approved tokens to an account. [micro-token]"""
+        return self._call("deposit", "deposit", account, micro)
+
+    def request_withdrawal(self, account: int, nano: int) -> Call:
+        """Take money out of the free balance, to be sent after the delay. Owner only."""
+        return self._call("withdraw", "requestWithdrawal", account, nano)
+
+    def withdraw(self, account: int) -> Call:
+        """Send requested money to the owner. Owner only."""
+        return self._call("withdraw", "withdraw", account)
+
+    def account_count(self) -> int:
+        """Number of accounts, which is the highest."""
+        return int(self._view("accountCount"))
+
+    def owner_of(self, account: int) -> str:
+        """Owner of an account, the zero address where there is none."""
+        return str(self._view("ownerOf", account))
+
+    def community_of(self, account: int) -> int:
+        """Community of an account, 0 where there is none."""
+        return int(self._view("communityOf", account))
+
+    def may_order(self, account: int, key: str) -> bool:
+        """Whether ``key`` is the owner's or the device key of the account."""
+        return bool(self._view("mayOrder", account, key))
+
+    def free_of(self, account: int) -> int:
+        """Free balance of an account."""
+        return int(self._view("freeOf", account))
+
+    def withdrawal_of(self, account: int) -> tuple[int, int]:
+        """Money under way to the owner, and when it can be taken. [nano-token, Unix s]"""
+        nano, taken_from = self._view("withdrawalOf", account)
+        return int(nano), int(taken_from)
+
+    def lock_total(self, community: int, day: int) -> int:
+        """Open locks of a trading day."""
+        return int(self._view("lockTotal", community, day))
+
+    def pot_of(self, module: str) -> int:
+        """Money in the pot of a module."""
+        return int(self._view("moduleOf", module)[1])
+
+    def reserve(self) -> int:
+        """Money of nobody, from bonds that were lost."""
+        return int(self._view("reserve"))
+
+    def owed(self) -> int:
+        """Everything owed; the token balance x 1000 covers it."""
+        return int(self._view("owed"))
+
+    def withdrawal_delay(self) -> int:
+        """Time between request and withdrawal. [s]"""
+        return int(self._view("withdrawalDelay"))
+
+
+class Communities(Contract):
+    """The rules of every community."""
+
+    name = "Communities"
+
+    def create(self, rules: Rules) -> Call:
+        """Create a community; numbers start at 1. ADMIN only."""
+        return self._call("deploy", "create", *rules_arguments(rules))
+
+    def change(self, community: int, from_day: int, rules: Rules) -> Call:
+        """Change the rules from a trading day on, at least 10 days ahead. ADMIN only."""
+        return self._call("deploy", "change", community, from_day, *rules_arguments(rules))
+
+    def community_count(self) -> int:
+        """Number of communities, which is the highest."""
+        return int(self._view("communityCount"))
+
+    def rules_at(self, community: int, day: int) -> Rules:
+        """Rules of a community on a trading day."""
+        struct = self._view("rulesAt", community, day)
+        sessions = self._view("sessionsAt", community, day)
+        return rules_of(struct, sessions, self._view("reportersAt", community, day))
+
+
+class CallAuction(Contract):
+    """Markets: orders in, verified clearing out."""
+
+    name = "CallAuction"
+
+    def place_order(
+        self, market: Market, account: int, price: int, quantity: int, source: int, buy: bool, nonce: int
+    ) -> Call:
+        """Place an order in the caller's own transaction. [micro-token/kWh, Wh]"""
+        arguments = (market.key, account, price, quantity, source, buy, nonce)
+        return self._call("order", "placeOrder", *arguments)
+
+    def relay_orders(self, market: Market, wire: bytes) -> Call:
+        """Append signed orders of one market, as ``Order.wire`` packs them; those that fail are skipped."""
+        return self._call("relay", "relayOrders", market.key, wire)
+
+    def relay_profiles(self, community: int, product: int, session: int, wire: bytes) -> Call:
+        """Append signed profiles, as ``ProfileOrder.wire`` packs them; what fails is skipped."""
+        return self._call("relay", "relayProfiles", community, product, session, wire)
+
+    def clear(self, market: Market, lo: int, hi: int, records: bytes, batches: Sequence[int]) -> Call:
+        """Clear a market by its lowest and highest clearing price; ``batches`` are numbers of records."""
+        return self._call("clear", "clear", market.key, lo, hi, records, list(batches))
+
+    def status_of(self, market: Market) -> tuple[int, bool]:
+        """Number of records of a market, and whether it was cleared."""
+        count, cleared = self._view("statusOf", market.key)
+        return int(count), bool(cleared)
+
+    def head_of(self, market: Market) -> bytes:
+        """Head of a market's hash chain, zero while it has no orders."""
+        return bytes(self._view("marketOf", market.key)[0])
+
+    def open_markets(self, community: int, day: int) -> int:
+        """Markets of a trading day that have orders and were not cleared."""
+        return int(self._view("openMarkets", community, day))
+
+
+_RULE_FIELDS = (
+    "slot_seconds",
+    "utc_offset",
+    "products",
+    "price_min",
+    "price_max",
+    "grid_fee",
+    "platform_fee",
+    "short_cap",
+    "connection_limit_wh",
+    "retailer",
+    "grid_operator",
+    "platform",
+    "nomination_batch_lead",
+    "nomination_direct_lead",
+    "meter_window",
+    "bill_delay",
+    "bill_window",
+    "bond",
+    "quorum",
+)
+
+
+def rules_arguments(rules: Rules) -> tuple[Any, Any, Any]:
+    """Struct, sessions and reporters as ``Communities`` takes them."""
+    struct = tuple(getattr(rules, name) for name in _RULE_FIELDS)
+    sessions = [(session.per_slot, session.relay_gate, session.direct_gate) for session in rules.sessions]
+    return struct, sessions, list(rules.reporters)
+
+
+def rules_of(struct: Sequence[Any], sessions: Sequence[Sequence[Any]], reporters: Sequence[str]) -> Rules:
+    """The rules that ``Communities`` gives back or emits."""
+    return Rules(
+        **dict(zip(_RULE_FIELDS, struct, strict=True)),
+        sessions=tuple(Session(*session) for session in sessions),
+        reporters=tuple(reporters),
+    )

@@ -1,0 +1,147 @@
+"""What the contracts say: their events as frozen values.
+
+Field names are those of the Solidity events in snake case; ``from`` is ``source``. Addresses are checksummed
+text, markets ``rules.orders.Market``, rules ``rules.calendar.Rules``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.orders import Market
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Event):
+    """Tokens moved. [micro-token]"""
+
+    source: str
+    to: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Event):
+    """An account was opened in a community."""
+
+    account: int
+    community: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeySet(Event):
+    """Who may order for the account beside its owner."""
+
+    account: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeterApproved(Event):
+    """A meter was bound to an account and product."""
+
+    account: int
+    product: int
+    meter: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleGranted(Event):
+    """A contract became a module (1 market, 2 settlement) or stopped being one (0)."""
+
+    module: str
+    role: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited(Event):
+    """Money arrived for an account. [nano-token]"""
+
+    account: int
+    source: str
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRequested(Event):
+    """Money left the free balance of an account, to be taken from a time on. [nano-token]"""
+
+    account: int
+    nano: int
+    taken_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Event):
+    """Requested money was sent. [nano-token]"""
+
+    account: int
+    to: str
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocksReleased(Event):
+    """The locks of a trading day moved to the pot of a module. [nano-token]"""
+
+    community: int
+    day: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved(Event):
+    """A module moved money of its pot to the reserve. [nano-token]"""
+
+    module: str
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulesSet(Event):
+    """Rules of a community that count from a trading day on."""
+
+    community: int
+    from_day: int
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersAccepted(Event):
+    """Records were appended to a market's hash chain, ``first_index`` the position of the first."""
+
+    market: Market
+    first_index: int
+    records: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSkipped(Event):
+    """A relayed order was skipped; ``reason`` as in ``rules.orders.SkipReason``."""
+
+    market: Market
+    account: int
+    nonce: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared(Event):
+    """A market was cleared. Prices [micro-token/kWh], energy [Wh]."""
+
+    market: Market
+    price: int
+    lo: int
+    hi: int
+    volume: int
+    demand_above: int
+    supply_below: int
+    count: int
+    root: bytes

@@ -1,0 +1,69 @@
+"""Raw logs turned into events, by the address that emitted them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from otaniemi.contracts.chain import events
+from otaniemi.contracts.chain.artifacts import artifact
+from otaniemi.contracts.chain.bindings import rules_of
+from otaniemi.contracts.chain.blocks import Log
+from otaniemi.contracts.chain.events import Event, RulesSet
+from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.signing import address_bytes
+
+_RENAMED = {"from": "source"}
+
+
+class EventDecoder:
+    """Decodes the logs of one deployment.
+
+    Parameters
+    ----------
+    addresses : mapping
+        Contract name to address, as in ``Deployment.addresses``.
+    """
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._abis = {address_bytes(address): artifact(name).abi for name, address in addresses.items()}
+
+    def decode(self, log: Log) -> Event | None:
+        """The event of ``log``; None when it is of no contract of ours, or of no kind that is told here.
+
+        Raises
+        ------
+        ValueError
+            A contract of ours emitted something that its ABI does not hold.
+        """
+        abi = self._abis.get(log.address)
+        decoded = abi.decode_event(log) if abi else None
+        if decoded is None:
+            return None
+        name, values = decoded
+        kind = getattr(events, name, None)
+        if kind is None:
+            return None
+        return _rules_set(values) if kind is RulesSet else _event(kind, values)
+
+    def decode_all(self, logs: Iterable[Log]) -> Iterator[Event]:
+        """The events of ``logs`` in order."""
+        for log in logs:
+            event = self.decode(log)
+            if event is not None:
+                yield event
+
+
+def _event(kind: type[Event], values: Mapping[str, Any]) -> Event:
+    fields = {_RENAMED.get(name, name): value for name, value in values.items()}
+    if "market" in fields:
+        fields["market"] = Market.of(fields["market"])
+    return kind(**fields)
+
+
+def _rules_set(values: Mapping[str, Any]) -> RulesSet:
+    return RulesSet(
+        community=values["community"],
+        from_day=values["from_day"],
+        rules=rules_of(values["rules"], values["sessions"], values["reporters"]),
+    )
