@@ -13,8 +13,11 @@ from otaniemi.contracts.chain.errors import NodeError, RevertedError
 from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules.calendar import Rules, Session
+from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, address_bytes
+from otaniemi.contracts.rules.tariffs import TariffReport
 
 
 class Contract:
@@ -233,6 +236,63 @@ class CallAuction(Contract):
     def open_markets(self, community: int, day: int) -> int:
         """Markets of a trading day that have orders and were not cleared."""
         return int(self._view("openMarkets", community, day))
+
+
+class Schedules(Contract):
+    """Nominated schedules, one root per accepted batch."""
+
+    name = "Schedules"
+
+    def nominate_batch(self, community: int, product: int, day: int, wire: bytes) -> Call:
+        """Accept signed nominations of a trading day, as ``Nomination.wire`` packs them."""
+        return self._call("nominate", "nominateBatch", community, product, day, wire)
+
+    def nominate(self, nomination: Nomination) -> Call:
+        """Nominate in the caller's own transaction. Owner or device key only."""
+        n = nomination
+        arguments = (n.community, n.product, n.account, n.slot, n.seq, n.packed_wh())
+        return self._call("nominate", "nominate", *arguments)
+
+    def batch_count(self, community: int, product: int, day: int) -> int:
+        """Number of accepted batches of a trading day."""
+        return int(self._view("batchCount", community, product, day))
+
+    def batch_of(self, community: int, product: int, day: int, batch: int) -> tuple[bytes, int]:
+        """Root and number of leaves of a batch."""
+        root, count = self._view("batchOf", community, product, day, batch)
+        return bytes(root), int(count)
+
+
+class Oracle(Contract):
+    """Tariffs and meter roots, reported once each by a quorum."""
+
+    name = "Oracle"
+
+    def report_tariff(self, report: TariffReport, signatures: bytes) -> Call:
+        """Report the prices of a day; 64-byte ``signatures`` joined, signers ascending."""
+        arguments = (report.community, report.feed, report.day, report.packed_prices(), signatures)
+        return self._call("report", "reportTariff", *arguments)
+
+    def report_meters(self, report: MeterReport, signatures: bytes) -> Call:
+        """Report the meter tree of a slot; 64-byte ``signatures`` joined, signers ascending."""
+        r = report
+        totals = (r.root, r.import_wh, r.export_wh, r.count)
+        return self._call("report", "reportMeters", r.community, r.product, r.slot, *totals, signatures)
+
+    def tariff_hash(self, community: int, feed: int, day: int) -> bytes:
+        """Keccak of the packed prices of a day, zero while not reported."""
+        return bytes(self._view("tariffHash", community, feed, day))
+
+    def meter_root(self, community: int, product: int, slot: int) -> MeterReport | None:
+        """The meter report of a slot, None while there is none."""
+        root, import_wh, export_wh, count, reported = self._view("meterRoot", community, product, slot)
+        if not reported:
+            return None
+        return MeterReport(community, product, slot, bytes(root), import_wh, export_wh, count)
+
+    def is_complete(self, community: int, day: int) -> bool:
+        """Whether both feeds of a day and the meters of all its slots and products were reported."""
+        return bool(self._view("isComplete", community, day))
 
 
 _RULE_FIELDS = (

@@ -145,3 +145,51 @@ class Cleared(Event):
     supply_below: int
     count: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NominationsAccepted(Event):
+    """Batch number ``batch`` of a product and trading day; ``entries`` as ``rules.schedules`` packs them."""
+
+    community: int
+    product: int
+    day: int
+    batch: int
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NominationSkipped(Event):
+    """A relayed nomination was skipped; ``reason`` as in ``rules.orders.SkipReason``."""
+
+    community: int
+    product: int
+    day: int
+    account: int
+    seq: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class TariffReported(Event):
+    """Prices of a trading day, packed as ``rules.tariffs`` does, and who signed them."""
+
+    community: int
+    feed: int
+    day: int
+    prices: bytes
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetersReported(Event):
+    """Meter tree of a slot [Wh], and who signed it."""
+
+    community: int
+    product: int
+    slot: int
+    root: bytes
+    import_wh: int
+    export_wh: int
+    count: int
+    signers: tuple[str, ...]
