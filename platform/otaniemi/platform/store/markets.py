@@ -84,6 +84,7 @@ def add_records(
         {
             **market._asdict(),
             "place": first_index + place,
+            "batch_start": first_index,
             "account": account,
             "nonce_low": nonce,
             "record": records[place * RECORD_BYTES : (place + 1) * RECORD_BYTES],
@@ -138,6 +139,15 @@ def records_of(transaction: Connection, market: Market) -> bytes:
     """Every record of a market in order of arrival, concatenated; `Book.of_records` reads them."""
     query = select(orders.c.record).where(*_is(orders, market)).order_by(orders.c.place)
     return b"".join(transaction.scalars(query))
+
+
+def batches_of(transaction: Connection, market: Market) -> list[bytes]:
+    """The records of a market batch by batch, as the chain hashed them."""
+    query = select(orders.c.batch_start, orders.c.record).where(*_is(orders, market)).order_by(orders.c.place)
+    batches: dict[int, list[bytes]] = {}
+    for start, record in transaction.execute(query):
+        batches.setdefault(start, []).append(record)
+    return [b"".join(batch) for batch in batches.values()]
 
 
 def orders_of(transaction: Connection, account: int, first_slot: int, end_slot: int) -> list[AcceptedOrder]:

@@ -69,6 +69,7 @@ orders = Table(
     metadata,
     *_market_key(),
     _key("place"),
+    Column("batch_start", BigInteger, nullable=False),
     _number("account", index=True),
     _number("nonce_low"),
     Column("record", LargeBinary(16), nullable=False),

@@ -143,6 +143,7 @@ def upgrade() -> None:
         sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("session", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("batch_start", sa.BigInteger(), nullable=False),
         sa.Column("account", sa.BigInteger(), nullable=False),
         sa.Column("nonce_low", sa.BigInteger(), nullable=False),
         sa.Column("record", sa.LargeBinary(length=16), nullable=False),
