@@ -4,3 +4,7 @@
 the common report from them; `reporters` sign it when it agrees with what they saw themselves. A quorum of
 signatures makes it ready for the Oracle contract.
 """
+
+from otaniemi.oracles.errors import OracleError
+
+__all__ = ["OracleError"]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.rules.calendar import Rules, meter_deadline, slot_at, slot_end
 from otaniemi.contracts.rules.errors import FieldError, within
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.signing import Domain
 from otaniemi.oracles.errors import ConflictingReadingError, LateReadingError
 
 
@@ -20,6 +22,16 @@ class Reading:
 
     import_wh: int
     export_wh: int
+
+
+READING_TYPE = "Reading(uint32 account,uint8 product,uint32 slot,uint32 importWh,uint32 exportWh)"
+
+
+def reading_digest(domain: Domain, account: int, product: int, slot: int, reading: Reading) -> bytes:
+    """What a home's device key signs of a reading (EIP-712); ``domain`` is that of ``Oracle``."""
+    values = (account, product, slot, reading.import_wh, reading.export_wh)
+    words = b"".join([value.to_bytes(32, "big") for value in values])
+    return keccak(b"\x19\x01" + domain.separator + keccak(keccak(READING_TYPE.encode()) + words))
 
 
 def validate_reading(reading: Reading, limit_wh: int) -> Reading:

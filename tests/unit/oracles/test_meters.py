@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from eth_account.messages import encode_typed_data
 
 from otaniemi.contracts.rules.calendar import Rules, meter_deadline, slot_end
 from otaniemi.contracts.rules.errors import FieldError
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.signing import Domain
 from otaniemi.oracles.errors import ConflictingReadingError, LateReadingError
-from otaniemi.oracles.meters import MeterFeed, Reading
+from otaniemi.oracles.meters import MeterFeed, Reading, reading_digest
 
 SLOT = 469_000
 
@@ -60,6 +63,18 @@ def test_an_implausible_reading_leaves_the_meter_silent(
     with pytest.raises(FieldError, match=r"valid is an integer in 0 \.\. 20,000"):
         feed.take(7, SLOT, reading, slot_end(rules, SLOT))
     assert feed.observe(SLOT, [7]) == {7: None}
+
+
+def test_a_readings_digest_is_that_of_its_typed_data() -> None:
+    fields = ("account", "product", "slot", "importWh", "exportWh")
+    types = ("uint32", "uint8", "uint32", "uint32", "uint32")
+    message = encode_typed_data(
+        {"name": "Otaniemi", "version": "1", "chainId": 31_337, "verifyingContract": "0x" + "11" * 20},
+        {"Reading": [{"name": name, "type": kind} for name, kind in zip(fields, types, strict=True)]},
+        dict(zip(fields, (7, 0, SLOT, 500, 20), strict=True)),
+    )
+    digest = reading_digest(Domain(31_337, "0x" + "11" * 20), 7, 0, SLOT, Reading(500, 20))
+    assert digest == keccak(b"\x19" + message.version + message.header + message.body)
 
 
 def test_an_estimate_is_the_mean_of_the_same_slot_on_past_days(feed: MeterFeed, rules: Rules) -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from otaniemi.contracts.rules.orders import Order, ProfileOrder, SkipReason, Step
+from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, SkipReason, Step
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.platform.store import intake
+from otaniemi.platform.store import days, intake
 from otaniemi.platform.store.intake import NumberTakenError, Status
 
 ORDER = Order(7, 1, 0, 469_000, 2, -50_000, 1_500, 1, False, 2**24 + 3, 1_700_000_000)
@@ -87,6 +87,18 @@ def test_the_newest_orders_of_an_account_come_first(transaction: Connection) -> 
     for nonce in range(5):
         intake.receive_order(transaction, replace(ORDER, nonce=nonce), FIRST, now=5)
     assert [kept.order.nonce for kept in intake.orders_of(transaction, 7, limit=2)] == [4, 3]
+
+
+def test_the_next_numbers_lie_above_all_that_are_on_their_way(transaction: Connection) -> None:
+    assert intake.next_nonce(transaction, 7, NonceWindow(0, 0b101)) == 3
+    assert intake.next_seq(transaction, 7) == 1
+    intake.receive_order(transaction, replace(ORDER, nonce=9), FIRST, now=5)
+    intake.receive_nomination(transaction, replace(NOMINATION, seq=4), FIRST, now=5)
+    assert intake.next_nonce(transaction, 7, NonceWindow(0, 0b101)) == 10
+    assert intake.next_nonce(transaction, 7, NonceWindow(20, 1)) == 21
+    assert (intake.next_seq(transaction, 7), intake.next_seq(transaction, 8)) == (5, 1)
+    days.add_nominations(transaction, 19_576, 0, [replace(NOMINATION, seq=6)], block=1)
+    assert intake.next_seq(transaction, 7) == 7
 
 
 def test_nominations_follow_the_same_rules(transaction: Connection) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from otaniemi.contracts.rules.orders import (
     Market,
+    NonceWindow,
     Order,
     ProfileOrder,
     SkipReason,
@@ -24,7 +25,7 @@ from otaniemi.contracts.rules.orders import (
 )
 from otaniemi.contracts.rules.schedules import Nomination, decode_nominations
 from otaniemi.platform.errors import OtaniemiError
-from otaniemi.platform.store.schema import nomination_intake, order_intake
+from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake
 
 
 class Status(StrEnum):
@@ -146,6 +147,20 @@ def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[S
     newest_first = (table.c.received_at.desc(), table.c.nonce.desc())
     query = select(table).where(table.c.account == account).order_by(*newest_first).limit(limit)
     return [_submission(row) for row in transaction.execute(query)]
+
+
+def next_nonce(transaction: Connection, account: int, chain: NonceWindow) -> int:
+    """A nonce above all that the account used on the chain or sent here."""
+    sent = select(func.max(order_intake.c.nonce)).where(order_intake.c.account == account)
+    highest = transaction.scalar(sent)
+    return max(chain.next, 0 if highest is None else highest + 1)
+
+
+def next_seq(transaction: Connection, account: int) -> int:
+    """A nomination number above all that the account has on the chain or sent here."""
+    columns = (nomination_intake.c, nominations.c)
+    sent = (transaction.scalar(select(func.max(c.seq)).where(c.account == account)) for c in columns)
+    return max(0, *(highest or 0 for highest in sent)) + 1
 
 
 def orders_relayed(transaction: Connection, numbers: Iterable[tuple[int, int]], block: int) -> None:
