@@ -7,7 +7,9 @@ import pytest
 from otaniemi.contracts.rules.calendar import Rules, Session
 from otaniemi.contracts.rules.signing import address_of
 
-REPORTER_KEYS = tuple(bytes([number]) * 32 for number in (1, 2, 3))
+REPORTER_KEYS = tuple(
+    sorted((bytes([number]) * 32 for number in (1, 2, 3)), key=lambda key: int(address_of(key), 16))
+)
 
 
 @pytest.fixture
@@ -20,6 +22,7 @@ def rules() -> Rules:
     return Rules(
         slot_seconds=3600,
         utc_offset=7200,
+        products=1,
         price_min=-4_000_000,
         price_max=4_000_000,
         grid_fee=20_000,
