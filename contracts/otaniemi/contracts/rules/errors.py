@@ -33,6 +33,10 @@ class BillError(RulesError):
     """A day cannot be billed from what was given."""
 
 
+class LedgerError(RulesError):
+    """More money is to be taken than there is."""
+
+
 def within(field: str, value: int, low: int, high: int) -> int:
     """``value`` itself.
 
