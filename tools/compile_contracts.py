@@ -28,9 +28,9 @@ CONTRACTS = {
     "Accounts": "contracts/src/core/Accounts.sol",
     "CallAuction": "contracts/src/markets/CallAuction.sol",
     "Communities": "contracts/src/core/Communities.sol",
-    #"Oracle": "contracts/src/oracle/Oracle.sol",
-    #"Schedules": "contracts/src/settlement/Schedules.sol",
-    #"Settlement": "contracts/src/settlement/Settlement.sol",
+    "Oracle": "contracts/src/oracle/Oracle.sol",
+    "Schedules": "contracts/src/settlement/Schedules.sol",
+    "Settlement": "contracts/src/settlement/Settlement.sol",
     "TestEuro": "contracts/src/devnet/TestEuro.sol",
 }
 

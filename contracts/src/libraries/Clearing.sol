@@ -84,8 +84,8 @@ library Clearing {
             leaves := mload(0x40)
             let write := leaves
             let end := add(records.offset, records.length)
-            for { let at := records.offset } lt(at, end) { at := add(at, 16) } {
-                let record := shr(128, calldataload(at))
+            for { let pos := records.offset } lt(pos, end) { pos := add(pos, 16) } {
+                let record := shr(128, calldataload(pos))
                 let quantity := and(shr(32, record), 0xffffffff)
                 let price := and(shr(64, record), 0xffffffff)
                 let side := demand

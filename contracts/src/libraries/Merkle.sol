@@ -16,10 +16,9 @@ library Merkle {
             for {} gt(count, 1) {} {
                 let write := start
                 let read := start
-                for { let last := add(start, shl(6, shr(1, count))) } lt(read, last) { read := add(
-                    read,
-                    0x40
-                ) } {
+                for { let last := add(start, shl(6, shr(1, count))) } lt(read, last) {
+                    read := add(read, 0x40)
+                } {
                     mstore(write, keccak256(read, 0x40))
                     write := add(write, 0x20)
                 }

@@ -99,8 +99,8 @@ contract CallAuction is ICallAuction, EIP712 {
     function relayOrders(Market market, bytes calldata orders) external {
         if (orders.length % ORDER_BYTES != 0) revert MalformedWire();
         Books.Book memory book = _open(market);
-        for (uint256 at = 0; at < orders.length; at += ORDER_BYTES) {
-            _relay(book, orders, at);
+        for (uint256 pos = 0; pos < orders.length; pos += ORDER_BYTES) {
+            _relay(book, orders, pos);
         }
         _commit(book);
     }
@@ -110,11 +110,11 @@ contract CallAuction is ICallAuction, EIP712 {
         (uint32 slotSeconds, int32 utcOffset) = _communities.calendarOf(community);
         Market first = marketKey(community, product, 0, session);
         Books.Shelf memory shelf = Books.newShelf(block.timestamp / slotSeconds, HORIZON / slotSeconds + 2);
-        uint256 at = 0;
-        while (at < profiles.length) {
-            Profile memory profile = _readProfile(profiles, at);
+        uint256 pos = 0;
+        while (pos < profiles.length) {
+            Profile memory profile = _readProfile(profiles, pos);
             _relayProfile(shelf, first, profiles, profile, slotSeconds, utcOffset);
-            at = profile.stepsEnd + SIGNATURE_BYTES;
+            pos = profile.stepsEnd + SIGNATURE_BYTES;
         }
         for (Books.Book memory book = shelf.first(); !book.isNone(); book = book.next()) {
             _commit(book);
@@ -170,8 +170,8 @@ contract CallAuction is ICallAuction, EIP712 {
         return _states[market].result;
     }
 
-    function _relay(Books.Book memory book, bytes calldata orders, uint256 at) private {
-        uint256 head = orders.word(at);
+    function _relay(Books.Book memory book, bytes calldata orders, uint256 pos) private {
+        uint256 head = orders.word(pos);
         OrderRecord record = OrderRecord.wrap(uint128(head >> 128));
         // The record holds the low 24 bits of the nonce, the wire the 8 bits above them.
         uint32 nonce =
@@ -188,7 +188,7 @@ contract CallAuction is ICallAuction, EIP712 {
                 validTo,
                 OrderHash.order(record, book.market, nonce, validTo),
                 orders,
-                at + (ORDER_BYTES - SIGNATURE_BYTES)
+                pos + (ORDER_BYTES - SIGNATURE_BYTES)
             );
             if (reason == Skip.None) {
                 (reason, need) = _judge(book, record, free, book.terms.relayGate(), 0);
@@ -234,8 +234,8 @@ contract CallAuction is ICallAuction, EIP712 {
         uint256 need = 0;
         uint32 day = 0;
         bool accepted = false;
-        for (uint256 at = profile.stepsAt; at < profile.stepsEnd; at += STEP_BYTES) {
-            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, at);
+        for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
+            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
             (Skip fault, uint256 lock) = _judge(book, record, free - need, book.terms.relayGate(), 0);
             if (fault != Skip.None) {
                 emit OrderSkipped(book.market, profile.account, profile.nonce, fault);
@@ -262,8 +262,8 @@ contract CallAuction is ICallAuction, EIP712 {
     ) private returns (bool) {
         uint256 before = 0;
         Market previous;
-        for (uint256 at = profile.stepsAt; at < profile.stepsEnd; at += STEP_BYTES) {
-            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, at);
+        for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
+            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
             // Slots never decrease, so the steps of a market follow one another.
             before = Market.unwrap(book.market) == Market.unwrap(previous) ? before + 1 : 0;
             previous = book.market;
@@ -313,9 +313,9 @@ contract CallAuction is ICallAuction, EIP712 {
         Market first,
         bytes calldata profiles,
         Profile memory profile,
-        uint256 at
+        uint256 pos
     ) private view returns (Books.Book memory book, OrderRecord record) {
-        uint256 step = profiles.word(at);
+        uint256 step = profiles.word(pos);
         uint32 slot = uint32(step >> 224);
         book = shelf.find(slot);
         if (book.isNone()) {
@@ -390,8 +390,8 @@ contract CallAuction is ICallAuction, EIP712 {
             return Skip.Malformed;
         }
         uint256 previous = 0;
-        for (uint256 at = profile.stepsAt; at < profile.stepsEnd; at += STEP_BYTES) {
-            uint256 step = profiles.word(at);
+        for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
+            uint256 step = profiles.word(pos);
             uint256 slot = step >> 224;
             if (slot < previous || uint8(step >> 152) >> 1 > LAST_SOURCE) return Skip.Malformed;
             previous = slot;
@@ -400,34 +400,38 @@ contract CallAuction is ICallAuction, EIP712 {
         return dayOf(previous, slotSeconds, utcOffset) == day ? Skip.None : Skip.Malformed;
     }
 
-    function _readProfile(bytes calldata profiles, uint256 at) private pure returns (Profile memory profile) {
-        if (at + PROFILE_BYTES > profiles.length) revert MalformedWire();
-        uint256 head = profiles.word(at);
+    function _readProfile(bytes calldata profiles, uint256 pos)
+        private
+        pure
+        returns (Profile memory profile)
+    {
+        if (pos + PROFILE_BYTES > profiles.length) revert MalformedWire();
+        uint256 head = profiles.word(pos);
         profile.account = uint32(head >> 224);
         profile.allOrNothing = uint8(head >> 216);
         profile.nonce = uint32(head >> 184);
         profile.validTo = uint64(head >> 120);
-        profile.stepsAt = at + PROFILE_BYTES;
+        profile.stepsAt = pos + PROFILE_BYTES;
         profile.stepsEnd = profile.stepsAt + STEP_BYTES * uint16(head >> 104);
         if (profile.stepsEnd + SIGNATURE_BYTES > profiles.length) revert MalformedWire();
     }
 
     /// @dev Head of the hash chain over the batches, which must use up the records.
     function _replay(bytes calldata records, uint16[] calldata batches) private pure returns (bytes32 head) {
-        uint256 at = 0;
+        uint256 pos = 0;
         for (uint256 i = 0; i < batches.length; ++i) {
-            uint256 end = at + 16 * uint256(batches[i]);
+            uint256 end = pos + 16 * uint256(batches[i]);
             if (end > records.length) revert MalformedWire();
             // The batch is copied beyond the free memory pointer, behind the head.
             assembly ("memory-safe") {
                 let m := mload(0x40)
                 mstore(m, head)
-                calldatacopy(add(m, 0x20), add(records.offset, at), sub(end, at))
-                head := keccak256(m, add(0x20, sub(end, at)))
+                calldatacopy(add(m, 0x20), add(records.offset, pos), sub(end, pos))
+                head := keccak256(m, add(0x20, sub(end, pos)))
             }
-            at = end;
+            pos = end;
         }
-        if (at != records.length) revert MalformedWire();
+        if (pos != records.length) revert MalformedWire();
     }
 
     function _sibling(Market market, uint32 slot) private pure returns (Market) {

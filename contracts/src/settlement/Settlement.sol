@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Amount, IAccounts} from "../interfaces/IAccounts.sol";
+import {ICallAuction} from "../interfaces/ICallAuction.sol";
+import {ICommunities} from "../interfaces/ICommunities.sol";
+import {IOracle} from "../interfaces/IOracle.sol";
+import {ISchedules} from "../interfaces/ISchedules.sol";
+import {BillState, Bills, ISettlement, LineEvidence, LineProof, Payout} from "../interfaces/ISettlement.sol";
+import {BillLine} from "../libraries/BillLine.sol";
+import {BillTree} from "../libraries/BillTree.sol";
+import {BillNode, Line, pair} from "../types/Bills.sol";
+import {Rules, dayStart} from "../types/Rules.sol";
+import {LineCheck} from "./LineCheck.sol";
+
+/// @title Settlement
+/// @notice Bills of a day become final when nobody refutes a line in time; then money moves once: debits, parties,
+/// credits. See docs/proofs.md [5] to [7].
+contract Settlement is LineCheck {
+    using BillTree for BillNode;
+
+    uint256 private constant DEBIT_BYTES = 44;
+    uint256 private constant CREDIT_BYTES = 12;
+
+    IAccounts private immutable _accounts;
+
+    /// @inheritdoc ISettlement
+    uint256 public proposalCount;
+
+    /// @inheritdoc ISettlement
+    mapping(uint32 community => mapping(uint32 day => uint256 id)) public finalOf;
+
+    mapping(uint256 id => Bills) private _bills;
+
+    /// @param accounts Must grant this contract `Module.Settlement`.
+    /// @param communities Rules of the bills.
+    /// @param auction Fills.
+    /// @param schedules Nominations.
+    /// @param oracle Prices and meters.
+    constructor(
+        IAccounts accounts,
+        ICommunities communities,
+        ICallAuction auction,
+        ISchedules schedules,
+        IOracle oracle
+    ) LineCheck(communities, auction, schedules, oracle) {
+        _accounts = accounts;
+    }
+
+    /// @inheritdoc ISettlement
+    function proposeBills(
+        uint32 community,
+        uint32 day,
+        uint32 proposer,
+        bytes32 root,
+        int128[8] calldata sums,
+        uint32 count,
+        bytes32 contentHash
+    ) external returns (uint256 id) {
+        uint64 bond = _checkDay(community, day);
+        if (sums[0] != 0 || sums[1] != 0) revert TradesNotZero(sums[0], sums[1]);
+        uint256 locked = _accounts.lockTotal(community, day);
+        if (sums[6] != int256(locked)) revert LocksMismatch(sums[6], locked);
+        if (_accounts.ownerOf(proposer) != msg.sender) revert NotProposer(proposer, msg.sender);
+
+        id = ++proposalCount;
+        Bills storage bills = _bills[id];
+        bills.commitment = _rootNode(root, sums).commitment();
+        bills.community = community;
+        bills.day = day;
+        bills.proposer = proposer;
+        bills.count = count;
+        bills.proposedAt = uint40(block.timestamp);
+        bills.state = BillState.Open;
+        bills.bond = bond;
+        emit BillsProposed(community, day, id, proposer, root, sums, count, contentHash, bond);
+        if (_accounts.debit(_one(proposer, bond))[0] != bond) revert BondNotCovered(proposer, bond);
+    }
+
+    /// @inheritdoc ISettlement
+    function challengeLine(
+        uint256 id,
+        LineProof calldata proof,
+        LineEvidence calldata evidence,
+        uint32 challenger
+    ) external {
+        Bills storage bills = _inState(id, BillState.Open);
+        Rules memory rules = _communities.rulesAt(bills.community, bills.day);
+        if (block.timestamp >= bills.proposedAt + rules.billWindow) revert WindowClosed(id);
+        Line memory line = BillLine.read(proof.line);
+        _requireIncluded(bills, rules, proof, line);
+        if (!_isWrong(bills.community, bills.day, rules, proof, line, evidence)) revert LineHolds();
+
+        bills.state = BillState.Void;
+        uint64 reward = bills.bond / 2;
+        emit BillsVoided(bills.community, bills.day, id, challenger, proof.account, proof.position);
+        _accounts.credit(_one(challenger, reward));
+        _accounts.reserveFromPot(bills.bond - reward);
+    }
+
+    /// @inheritdoc ISettlement
+    function finalise(uint256 id) external {
+        Bills storage bills = _inState(id, BillState.Open);
+        (uint32 community, uint32 day) = (bills.community, bills.day);
+        if (finalOf[community][day] != 0) revert DayFinal(community, day);
+        uint256 until = bills.proposedAt + _communities.rulesAt(community, day).billWindow;
+        if (block.timestamp < until) revert TooEarly(until);
+
+        bills.state = BillState.Final;
+        bills.payout = bills.count == 0 ? Payout.Parties : Payout.Debits;
+        finalOf[community][day] = id;
+        uint256 released = _accounts.releaseLocks(community, day);
+        // All money is below 2**62.
+        bills.pot = uint64(released);
+        emit BillsFinal(community, day, id, released);
+        _returnBond(id, bills);
+    }
+
+    /// @inheritdoc ISettlement
+    function reclaimBond(uint256 id) external {
+        Bills storage bills = _inState(id, BillState.Open);
+        if (finalOf[bills.community][bills.day] == 0) revert WrongState(id, BillState.Open);
+        bills.state = BillState.Superseded;
+        _returnBond(id, bills);
+    }
+
+    /// @inheritdoc ISettlement
+    function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
+        (Bills storage bills, BillTree.Share[] memory shares) = _nextChunk(id, Payout.Debits, nodes, siblings);
+        uint256 first = bills.cursor;
+        uint256 owing = 0;
+        Amount[] memory amounts = new Amount[](shares.length);
+        for (uint256 i = 0; i < shares.length; ++i) {
+            if (shares[i].due <= 0) continue;
+            // No account holds 2**64.
+            uint64 nano = shares[i].due > int256(uint256(type(uint64).max))
+                ? type(uint64).max
+                : uint64(uint256(shares[i].due));
+            amounts[owing] = Amount(shares[i].account, nano);
+            shares[owing++] = shares[i];
+        }
+        _shorten(amounts, owing);
+        _advance(bills, shares.length, Payout.Parties);
+        uint64[] memory taken = _accounts.debit(amounts);
+        emit Debited(bills.community, bills.day, uint32(first), _book(bills, shares, taken));
+    }
+
+    /// @inheritdoc ISettlement
+    function payParties(uint256 id, bytes32 root, int128[8] calldata sums) external {
+        Bills storage bills = _paying(id, Payout.Parties);
+        if (_rootNode(root, sums).commitment() != bills.commitment) revert RootMismatch();
+        Rules memory rules = _communities.rulesAt(bills.community, bills.day);
+        bills.payout = bills.count == 0 ? Payout.Done : Payout.Credits;
+        bills.cursor = 0;
+        uint32[3] memory parties = [rules.retailer, rules.gridOperator, rules.platform];
+        int256[3] memory amounts = [
+            sums[2] - int256(uint256(bills.retailClaim)),
+            int256(sums[3]) + sums[4] - int256(uint256(bills.operatorClaim)),
+            int256(sums[5])
+        ];
+        uint64 pot = bills.pot;
+        for (uint256 i = 0; i < 3; ++i) {
+            if (amounts[i] >= 0) continue;
+            uint64 nano = _toNano(-amounts[i]);
+            if (_accounts.debit(_one(parties[i], nano))[0] != nano) revert PartyUnfunded(parties[i], nano);
+            pot += nano;
+        }
+        for (uint256 i = 0; i < 3; ++i) {
+            if (amounts[i] <= 0) continue;
+            uint64 nano = _toNano(amounts[i]);
+            pot -= nano;
+            _accounts.credit(_one(parties[i], nano));
+        }
+        bills.pot = pot;
+        emit PartiesPaid(bills.community, bills.day, amounts[0], amounts[1], amounts[2]);
+    }
+
+    /// @inheritdoc ISettlement
+    function credit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
+        (Bills storage bills, BillTree.Share[] memory shares) =
+            _nextChunk(id, Payout.Credits, nodes, siblings);
+        uint256 first = bills.cursor;
+        uint256 receiving = 0;
+        uint64 total = 0;
+        Amount[] memory amounts = new Amount[](shares.length);
+        for (uint256 i = 0; i < shares.length; ++i) {
+            if (shares[i].due >= 0) continue;
+            uint64 nano = _toNano(-shares[i].due);
+            amounts[receiving++] = Amount(shares[i].account, nano);
+            total += nano;
+        }
+        _shorten(amounts, receiving);
+        _advance(bills, shares.length, Payout.Done);
+        bills.pot -= total;
+        _accounts.credit(amounts);
+        emit Credited(bills.community, bills.day, uint32(first), _entries(amounts));
+    }
+
+    /// @inheritdoc ISettlement
+    function billsOf(uint256 id) external view returns (Bills memory) {
+        return _bills[id];
+    }
+
+    /// @dev Records what was taken and what is claimed of whom; returns the event's entries.
+    function _book(Bills storage bills, BillTree.Share[] memory owing, uint64[] memory taken)
+        private
+        returns (bytes memory entries)
+    {
+        entries = new bytes(DEBIT_BYTES * taken.length);
+        uint128 retailClaim = 0;
+        uint128 operatorClaim = 0;
+        uint64 total = 0;
+        for (uint256 i = 0; i < taken.length; ++i) {
+            total += taken[i];
+            // A debit is at most 2**127, checked in the tree.
+            uint256 missing = uint256(owing[i].due) - taken[i];
+            // [7] The retailer bears what its own leg adds to the bill, the operator the rest.
+            uint256 ofRetail = owing[i].retail > 0 ? uint256(owing[i].retail) : 0;
+            if (ofRetail > missing) ofRetail = missing;
+            retailClaim += uint128(ofRetail);
+            operatorClaim += uint128(missing - ofRetail);
+            _write(entries, i * DEBIT_BYTES, (uint256(owing[i].account) << 64) | taken[i], CREDIT_BYTES);
+            _write(entries, i * DEBIT_BYTES + CREDIT_BYTES, (ofRetail << 128) | (missing - ofRetail), 32);
+        }
+        bills.pot += total;
+        if (retailClaim != 0) bills.retailClaim += retailClaim;
+        if (operatorClaim != 0) bills.operatorClaim += operatorClaim;
+    }
+
+    function _returnBond(uint256 id, Bills storage bills) private {
+        emit BondReturned(id, bills.proposer, bills.bond);
+        _accounts.credit(_one(bills.proposer, bills.bond));
+    }
+
+    function _advance(Bills storage bills, uint256 done, Payout next) private {
+        uint256 cursor = bills.cursor + done;
+        bills.cursor = uint32(cursor);
+        if (cursor == bills.count) bills.payout = next;
+    }
+
+    /// @dev The day can be billed; returns the bond.
+    function _checkDay(uint32 community, uint32 day) private view returns (uint64 bond) {
+        Rules memory rules = _communities.rulesAt(community, day);
+        uint256 from = uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay;
+        if (block.timestamp < from) revert TooEarly(from);
+        if (finalOf[community][day] != 0) revert DayFinal(community, day);
+        uint256 open = _auction.openMarkets(community, day);
+        if (open != 0) revert MarketsOpen(open);
+        if (!_oracle.isComplete(community, day)) revert ReportsMissing(community, day);
+        return rules.bond;
+    }
+
+    function _requireIncluded(
+        Bills storage bills,
+        Rules memory rules,
+        LineProof calldata proof,
+        Line memory line
+    ) private view {
+        BillNode memory top = BillTree.lineNode(proof.line, line)
+            .climb(proof.position, _positions(rules), proof.subtreeSiblings);
+        BillNode memory root = BillTree.accountNode(proof.account, top)
+            .climb(proof.accountIndex, bills.count, proof.upperSiblings);
+        if (root.commitment() != bills.commitment) revert RootMismatch();
+    }
+
+    /// @dev Final bills and the shares of the accounts from the cursor on.
+    function _nextChunk(uint256 id, Payout kind, bytes calldata nodes, bytes calldata siblings)
+        private
+        view
+        returns (Bills storage bills, BillTree.Share[] memory shares)
+    {
+        bills = _paying(id, kind);
+        BillNode memory root;
+        (root, shares) = BillTree.climbChunk(nodes, bills.cursor, bills.count, siblings);
+        if (root.commitment() != bills.commitment) revert RootMismatch();
+    }
+
+    function _paying(uint256 id, Payout kind) private view returns (Bills storage bills) {
+        bills = _inState(id, BillState.Final);
+        if (bills.payout != kind) revert WrongPayout(id, bills.payout);
+    }
+
+    function _inState(uint256 id, BillState state) private view returns (Bills storage bills) {
+        bills = _bills[id];
+        if (bills.state != state) revert WrongState(id, bills.state);
+    }
+
+    function _rootNode(bytes32 root, int128[8] calldata sums) private pure returns (BillNode memory) {
+        return BillNode(
+            root,
+            pair(sums[0], sums[1]),
+            pair(sums[2], sums[3]),
+            pair(sums[4], sums[5]),
+            pair(sums[6], sums[7])
+        );
+    }
+
+    function _one(uint32 account, uint64 nano) private pure returns (Amount[] memory amounts) {
+        amounts = new Amount[](1);
+        amounts[0] = Amount(account, nano);
+    }
+
+    function _entries(Amount[] memory amounts) private pure returns (bytes memory entries) {
+        entries = new bytes(CREDIT_BYTES * amounts.length);
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            _write(
+                entries, i * CREDIT_BYTES, (uint256(amounts[i].account) << 64) | amounts[i].nano, CREDIT_BYTES
+            );
+        }
+    }
+
+    /// @dev Writes the low `size` bytes of `value` at `offset` of `target`, entries being written in order.
+    function _write(bytes memory target, uint256 offset, uint256 value, uint256 size) private pure {
+        for (uint256 i = 0; i < size; ++i) {
+            target[offset + i] = bytes1(uint8(value >> (8 * (size - 1 - i))));
+        }
+    }
+
+    /// @dev `length` is at most the length of the array.
+    function _shorten(Amount[] memory amounts, uint256 length) private pure {
+        assembly ("memory-safe") {
+            mstore(amounts, length)
+        }
+    }
+
+    /// @dev Money is below 2**62; more would be a bill that nobody can pay.
+    function _toNano(int256 nano) private pure returns (uint64) {
+        if (nano > int256(uint256(type(uint64).max))) revert BillTree.SumOverflow();
+        return uint64(uint256(nano));
+    }
+}
