@@ -1,0 +1,143 @@
+"""The call auction on the chain against the rules: digests, hash chain, price, fills and their root."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from otaniemi.contracts.chain.events import Cleared, OrdersAccepted, OrderSkipped
+from otaniemi.contracts.rules import calendar, signing
+from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.orders import (
+    EMPTY_HEAD,
+    RECORD_BYTES,
+    Book,
+    Market,
+    ProfileOrder,
+    SkipReason,
+    Step,
+    chain_head,
+)
+
+BOOKS = 24
+Row = tuple[int, bool, int, int, int]
+
+
+def _rows(draw: random.Random, accounts: list[int], number: int) -> list[Row]:
+    spread = draw.choice((1, 3, 50_000, 400_000))
+    center = draw.choice((-100_000, 0, 100_000))
+    one_sided = number in (0, 1)
+    return [
+        (
+            draw.choice(accounts),
+            bool(number) if one_sided else draw.random() < 0.5,
+            center + draw.randint(-spread, spread),
+            draw.randint(1, 999),
+            draw.randint(0, 4),
+        )
+        for _ in range(draw.randint(1, 60))
+    ]
+
+
+@pytest.fixture(scope="module")
+def cleared(town: Any) -> list[tuple[Market, Book, list[int], Any]]:
+    """Random books, relayed in random batches and cleared with the hints of the rules."""
+    draw = random.Random(20)
+    community, accounts = town.deployment.community, list(town.homes)
+    slots = calendar.slots_of_day(town.rules, calendar.day_at(town.rules, town.chain.head().timestamp) + 2)
+    markets = []
+    for number in range(BOOKS):
+        market = Market(community, 0, slots[number], 0)
+        rows = _rows(draw, accounts, number)
+        batches, head, records, at = [], EMPTY_HEAD, b"", 0
+        while at < len(rows):
+            size = draw.randint(1, 25)
+            (event,) = town.send(town.auction.relay_orders(market, town.wire(market, rows[at : at + size])))
+            assert isinstance(event, OrdersAccepted)
+            assert (event.market, event.first_index) == (market, at)
+            head = chain_head(head, event.records)
+            records += event.records
+            batches.append(len(event.records) // RECORD_BYTES)
+            at += size
+        assert town.auction.head_of(market) == head
+        book = Book.of_records(records)
+        columns = (book.account, book.buy, book.price, book.quantity, book.source)
+        assert list(zip(*(column.tolist() for column in columns), strict=True)) == rows
+        markets.append((market, book, batches))
+    town.chain.set_time(calendar.direct_gate(town.rules, slots[0], 0))
+    return [(*entry, _clear(town, *entry)) for entry in markets]
+
+
+def _clear(town: Any, market: Market, book: Book, batches: list[int]) -> Cleared:
+    rules, records = town.rules, book.records()
+    result = clear(book, rules.price_min, rules.price_max)
+    lo, hi = result.lo, result.hi
+    for wrong in ((lo - 1, hi), (lo + 1, hi), (lo, hi - 1), (lo, hi + 1), (lo - 1, hi - 1), (lo + 1, hi + 1)):
+        refusal = town.refusal(town.auction.clear(market, *wrong, records, batches))
+        assert refusal in ("NotClearing", "HintOutOfBand")
+    flipped = bytes([records[0] ^ 1]) + records[1:]
+    assert town.refusal(town.auction.clear(market, lo, hi, flipped, batches)) == "ChainMismatch"
+    (event,) = town.send(town.auction.clear(market, lo, hi, records, batches))
+    assert isinstance(event, Cleared)
+    return event
+
+
+def test_the_contract_clears_every_book_as_the_rules_do(
+    town: Any, cleared: list[tuple[Market, Book, list[int], Cleared]]
+) -> None:
+    traded = 0
+    for market, book, _, event in cleared:
+        result = clear(book, town.rules.price_min, town.rules.price_max)
+        assert event == Cleared(
+            market, result.price, result.lo, result.hi, result.volume, result.demand_above, result.supply_below,
+            len(book), fill_root(book, result),
+        )  # fmt: skip
+        traded += result.volume > 0
+    assert 10 < traded < BOOKS  # crossing books and others were among them
+
+
+def test_the_locks_are_those_of_the_rules(
+    town: Any, cleared: list[tuple[Market, Book, list[int], Cleared]]
+) -> None:
+    day = calendar.day_of_slot(town.rules, cleared[0][0].slot)
+    expected = sum(int(book.locks(town.rules).sum()) for _, book, _, _ in cleared)
+    assert town.accounts.lock_total(town.deployment.community, day) == expected
+
+
+def test_a_profile_is_accepted_step_by_step(town: Any) -> None:
+    community, (account, *_) = town.deployment.community, town.homes
+    day = calendar.day_at(town.rules, town.chain.head().timestamp) + 4
+    slots = calendar.slots_of_day(town.rules, day)
+    steps = (
+        Step(slots[2], 50_000, 700, 1, False),
+        Step(slots[2], 5_000_000, 700, 1, False),  # beyond the band
+        Step(slots[5], -7, 10, 0, True),
+    )
+    nonce = town.nonces[account] = town.nonces.get(account, -1) + 1
+    profile = ProfileOrder(account, community, 0, 0, False, nonce, 2**40, steps)
+    signature = signing.sign(town.homes[account].secret, signing.profile_digest(town.auction.domain, profile))
+    events = town.send(town.auction.relay_profiles(community, 0, 0, profile.wire(signature)))
+    records = profile.records()
+    assert [event for event in events if isinstance(event, OrdersAccepted)] == [
+        OrdersAccepted(records[0][0], 0, records[0][1]),
+        OrdersAccepted(records[2][0], 0, records[2][1]),
+    ]
+    assert [event for event in events if isinstance(event, OrderSkipped)] == [
+        OrderSkipped(records[1][0], account, nonce, SkipReason.PRICE_OUT_OF_BAND)
+    ]
+
+
+def test_a_signature_of_another_key_or_chain_is_skipped(town: Any) -> None:
+    day = calendar.day_at(town.rules, town.chain.head().timestamp) + 4
+    market = Market(town.deployment.community, 0, calendar.first_slot(town.rules, day), 0)
+    account, *_ = town.homes
+    wire = town.wire(market, [(account, True, 5, 5, 0)])
+    nonce = town.nonces[account]
+    events = town.send(town.auction.relay_orders(market, wire[:-1] + bytes([wire[-1] ^ 1])))
+    assert events == [OrderSkipped(market, account, nonce, SkipReason.BAD_SIGNATURE)]
+    assert isinstance(town.send(town.auction.relay_orders(market, wire))[0], OrdersAccepted)
+    assert town.send(town.auction.relay_orders(market, wire)) == [
+        OrderSkipped(market, account, nonce, SkipReason.NONCE_USED)
+    ]
