@@ -9,11 +9,12 @@ import highspy
 import numpy as np
 from numpy.typing import ArrayLike
 
-from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
+from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
 from otaniemi.optimizer.house import Floats, House
-from otaniemi.optimizer.infeasible import check_charges
+from otaniemi.optimizer.infeasible import check_charges, explain
+from otaniemi.optimizer.plan import plan
 from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, Program, exact_solver
 
 
@@ -131,9 +132,7 @@ class CommunityModel:
             An import limit cannot hold.
         """
         if not self._kept.solve():
-            raise InfeasibleHouseError(
-                "import_limit_kw", 0, 0.0, "the import limits of the homes cannot hold together"
-            )
+            raise next(explain(home, home.program) for home in self._homes if not _has_plan(home))
         cost = self._kept.value()
         solution = self._kept.solution()
         flows = tuple(
@@ -145,7 +144,7 @@ class CommunityModel:
 
 
 def community_optimum(
-    houses: Sequence[House], local_fee_eur_per_kwh: float, node_limit: int = 0
+    houses: Sequence[House], local_fee_eur_per_kwh: float, node_limit: int = 100
 ) -> CommunityPlan:
     """Cost if all homes were one, with a proven bound.
 
@@ -196,6 +195,11 @@ def _check_houses(houses: Sequence[House], fee: float) -> None:
             raise HouseDataError(
                 f"house '{house.name}': field 'tariff.export_eur_per_kwh' exceeds the import price in slot {dear[0]}"
             )
+
+
+def _has_plan(home: HomeProgram) -> bool:
+    """Whether a home keeps its limits on its own; neighbours do not help, they come through the same connection."""
+    return KeptProgram(home.program).solve()
 
 
 def _open_local(home: HomeProgram, fee: float) -> None:
@@ -261,9 +265,10 @@ def _best_starts(houses: Sequence[House], fee: float, node_limit: int) -> tuple[
     solver.run()
     info = solver.getInfo()
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise InfeasibleHouseError(
-            "import_limit_kw", 0, 0.0, "the import limits of the homes cannot hold together"
-        )
+        # The nodes did not suffice for a plan of all: each home's own starts are one, the relaxation a bound.
+        relaxed = KeptProgram(replace(program, integer=None))
+        bound = relaxed.value() if relaxed.solve() else -np.inf
+        return [dict(plan(house, node_limit=node_limit).starts) for house in houses], bound
     solution = np.array(solver.getSolution().col_value)
     starts = [
         {a.name: allowed[int(solution[part][columns].argmax())] for a, allowed, columns in home_choices}

@@ -128,7 +128,14 @@ class HomeModel:
 
         A final or target charge that is out of reach from there is lowered to what can be reached. `ev_kwh`
         matters only while the vehicle is in a session that began before.
+
+        Raises
+        ------
+        HouseDataError
+            `until_slot` outside the day.
         """
+        if not 0 <= until_slot <= self.house.slots:
+            raise HouseDataError(f"until_slot is {until_slot}; 0 to {self.house.slots} is needed")
         self._home.set_past(until_slot, State(battery_kwh, ev_kwh))
         self._stale |= {"bounds": True, "rows": True}
 
