@@ -1,4 +1,4 @@
-"""One colour per thing, the same in every chart and in the picture.
+"""One colour and one name per thing, the same in every chart and in the picture.
 
 Okabe and Ito's palette, which readers with any of the common colour vision deficiencies can tell apart. The page
 lightens the blue where it is dark (`--blue` in page.css); all others stand out on both.
@@ -22,6 +22,7 @@ NAME = {
     "load": "base load",
     "appliances": "appliances",
 }
+SOURCE = {"pv": "PV", "battery": "battery", "v2h": "car (V2H)", "chp": "CHP", "grid": "grid"}
 IMPORT = "#d55e00"
 FEED_IN = "#0072b2"
 BAND = "rgba(0, 158, 115, 0.16)"

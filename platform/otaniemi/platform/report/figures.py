@@ -49,7 +49,7 @@ def community(record: RunRecord) -> Figure:
         _area(x, -kw, name, up=False, in_legend=name not in flow.supply_kw)
         for name, kw in flow.use_kw.items()
     ]
-    traces.append(_steps(x, [*flow.traded_kw], "bought from neighbours", "ink", dash="dot", width=2))
+    traces.append(_steps(x, [*flow.traded_kw], "bought from neighbours", "kW", "ink", dash="dot", width=2))
     return {"data": traces, "layout": _time_layout("kW", height=420)}
 
 
@@ -58,21 +58,14 @@ def prices(record: RunRecord) -> Figure:
     x, (low, high) = slot_edges(record), local_band(record)
     band = "feed-in to import less local fee"
     traces: list[Figure] = [
-        _steps(x, low, band, "rgba(0,0,0,0)", hoverinfo="skip", showlegend=False),
-        _steps(
-            x,
-            high,
-            band,
-            "rgba(0,0,0,0)",
-            fill="tonexty",
-            fillcolor=colours.BAND,
-            hoverinfo="skip",
-        ),
-        _steps(x, [p / 1e4 for p in record.import_micro], "retail import", colours.IMPORT, width=2),
+        _steps(x, low, band, "", "rgba(0,0,0,0)", hoverinfo="skip", showlegend=False),
+        _steps(x, high, band, "", "rgba(0,0,0,0)", fill="tonexty", fillcolor=colours.BAND, hoverinfo="skip"),
+        _steps(x, [p / 1e4 for p in record.import_micro], "retail import", "ct/kWh", colours.IMPORT, width=2),
         _steps(
             x,
             [p / 1e4 for p in record.feed_in_micro],
             "retail feed-in",
+            "ct/kWh",
             colours.FEED_IN,
             width=2,
             dash="dash",
@@ -268,7 +261,7 @@ def home_energy(record: RunRecord) -> Figure:
         ("meter", "meter", "ink", "solid", 1.5),
     )
     traces = [
-        _steps(x, None, name, colour, dash=dash, width=width) | {"meta": [key, 0]}
+        _steps(x, None, name, "kW", colour, dash=dash, width=width) | {"meta": [key, 0]}
         for key, name, colour, dash, width in lines
     ]
     traces[0]["opacity"] = 0.55
@@ -319,7 +312,7 @@ def home_series(home: HomeResult) -> dict[str, Any]:
             for name, soc in (("battery", home.battery_soc), ("ev", home.ev_soc))
             if soc is not None
         },
-        "sold": {colours.NAME.get(source, source): wh / 1e3 for source, wh in home.sold_wh.items() if wh},
+        "sold": {colours.SOURCE.get(source, source): wh / 1e3 for source, wh in home.sold_wh.items() if wh},
         "bill": {part.replace("_", " "): eur(nano) for part, nano in home.bill_nano.items()},
         "alone": eur(home.cost_alone_nano),
         "market": eur(home.cost_market_nano),
@@ -353,12 +346,12 @@ def _area(x: list[str], kw: FloatArray | None, device: str, *, up: bool, in_lege
     }
 
 
-def _steps(x: list[str], y: list[float] | None, name: str, colour: str, **more: Any) -> Figure:
+def _steps(x: list[str], y: list[float] | None, name: str, unit: str, colour: str, **more: Any) -> Figure:
     line = {"shape": "hv", "color": colour, "width": more.pop("width", 0), "dash": more.pop("dash", "solid")}
     values = None if y is None else [round(float(v), 4) for v in (*y, y[-1])]
     return (
         {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": values, "line": line}
-        | {"hovertemplate": "%{y:.2f}"}
+        | {"hovertemplate": f"%{{y:.2f}} {unit}"}
         | more
     )
 
@@ -366,8 +359,11 @@ def _steps(x: list[str], y: list[float] | None, name: str, colour: str, **more: 
 def _staircase(curve: Curve, name: str, colour: str, dash: str) -> Figure:
     def words(order: BookOrder) -> str:
         filled = f"{order.fill_wh / 1e3:.3f} of {order.quantity_wh / 1e3:.3f} kWh filled"
-        limit = f"{order.price_micro / 1e4:.2f} ct/kWh"
-        return f"account {order.account}, {_label(order.source)}, {limit}<br>{filled}"
+        source, limit = (
+            colours.SOURCE.get(order.source, order.source),
+            f"{order.price_micro / 1e4:.2f} ct/kWh",
+        )
+        return f"account {order.account}, {_label(source)}, {limit}<br>{filled}"
 
     return {
         "type": "scatter",

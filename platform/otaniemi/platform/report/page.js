@@ -4,7 +4,7 @@
   const { figures, homes, slotSeconds } = JSON.parse(document.getElementById("report-data").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const narrow = window.matchMedia("(max-width: 560px)");
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+  const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const timeCharts = ["community", "prices", "home_devices", "home_energy", "home_storage"];
   const edges = figures.community.data[0].x;
@@ -25,6 +25,7 @@
     const [ink, grid, card] = [css("--ink"), css("--grid"), css("--card")];
     const { data, layout } = inked(figure, ink, css("--blue"));
     layout.font = { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 12 : 13, color: ink };
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: ink };
     layout.hoverlabel = { bgcolor: card, bordercolor: grid, font: { color: ink } };
     for (const axis of ["xaxis", "yaxis"]) {
       layout[axis] = { ...layout[axis], automargin: true, gridcolor: grid, zerolinecolor: css("--soft"), linecolor: grid };
