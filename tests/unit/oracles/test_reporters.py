@@ -52,7 +52,7 @@ def feeds(rules: Rules) -> list[MeterFeed]:
 def test_agreeing_reporters_all_sign_in_ascending_order_of_address(
     rules: Rules, reporter_keys: tuple[bytes, ...], feeds: list[MeterFeed]
 ) -> None:
-    signed = report_meters(reporters_of(reporter_keys, feeds), 2, 1, 0, SLOT, [9, 7])
+    signed = report_meters(reporters_of(reporter_keys, feeds)[::-1], 2, 1, 0, SLOT, [9, 7])
     names = signers(meter_digest(DOMAIN, signed.report), signed.signatures)
     assert names == sorted(rules.reporters, key=lambda address: int(address, 16))
     assert [(leaf.account, leaf.import_wh, leaf.export_wh) for leaf in signed.leaves] == [

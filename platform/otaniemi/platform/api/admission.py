@@ -1,0 +1,159 @@
+"""What can be known about a signed message before it is relayed, so that a mistake is answered at once.
+
+The chain checks everything again and has the last word.
+"""
+
+from __future__ import annotations
+
+from otaniemi.contracts.rules.calendar import (
+    MAX_LEAD_SECONDS,
+    Product,
+    Rules,
+    Source,
+    day_of_slot,
+    nomination_batch_gate,
+    relay_gate,
+    slot_start,
+)
+from otaniemi.contracts.rules.errors import SignatureError
+from otaniemi.contracts.rules.orders import Order, ProfileOrder, Step, lock
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.signing import (
+    Domain,
+    nomination_digest,
+    order_digest,
+    profile_digest,
+    recover,
+)
+from otaniemi.oracles.meters import Reading, reading_digest
+from otaniemi.platform.api.services import AccountState, RefusedError
+from otaniemi.platform.store.members import Member
+
+
+def check_order(
+    order: Order | ProfileOrder, signature: bytes, state: AccountState, rules: Rules, domain: Domain, now: int
+) -> None:
+    """Refuse an order that its market would skip.
+
+    Parameters
+    ----------
+    order : Order or ProfileOrder
+    signature : bytes
+        64 bytes, EIP-2098.
+    state : AccountState
+        Of the order's account.
+    rules : Rules
+        Of its community.
+    domain : Domain
+        Of ``CallAuction``.
+    now : int
+        Unix time.
+
+    Raises
+    ------
+    RefusedError
+        The first check of the protocol's section 3 that fails; of a profile's steps the first failing one.
+    """
+    _check_place(order.community, order.product, state.member, rules)
+    if order.session >= len(rules.sessions):
+        raise RefusedError("session", order.session, f"0 .. {len(rules.sessions) - 1}")
+    if order.valid_to < now:
+        raise RefusedError("valid_to", order.valid_to, f"{now} or later")
+    digest = order_digest(domain, order) if isinstance(order, Order) else profile_digest(domain, order)
+    _check_signature(digest, signature, state.member)
+    if not state.nonces.usable(order.nonce):
+        raise RefusedError("nonce", order.nonce, f"an unused one, such as {state.next_nonce}")
+    steps = _steps(order)
+    if len({day_of_slot(rules, step.slot) for step in steps}) > 1:
+        raise RefusedError("steps", "slots of several days", "slots of one trading day")
+    for place, step in enumerate(steps):
+        _check_step(step, order.session, rules, now, "" if isinstance(order, Order) else f"steps[{place}].")
+    need = sum(lock(rules, step.buy, step.price, step.quantity) for step in steps)
+    if need > state.free_nano:
+        raise RefusedError(
+            "quantity", f"{need} nano-token to lock", f"at most {state.free_nano}, what is free"
+        )
+
+
+def check_nomination(
+    nomination: Nomination, signature: bytes, member: Member, rules: Rules, domain: Domain, now: int
+) -> None:
+    """Refuse a nomination that ``Schedules`` would skip; parameters as `check_order`.
+
+    Raises
+    ------
+    RefusedError
+        The first field that is in the way.
+    """
+    _check_place(nomination.community, nomination.product, member, rules)
+    _check_signature(nomination_digest(domain, nomination), signature, member)
+    if nomination.seq < 1:
+        raise RefusedError("seq", nomination.seq, "1 or more")
+    if not nomination.wh:
+        raise RefusedError("wh", "empty", "one value per slot")
+    last = nomination.slot + len(nomination.wh) - 1
+    if day_of_slot(rules, nomination.slot) != day_of_slot(rules, last):
+        raise RefusedError("wh", f"{len(nomination.wh)} slots", "slots of one trading day")
+    limit = rules.connection_limit_wh
+    for place, wh in enumerate(nomination.wh):
+        if abs(wh) > limit:
+            raise RefusedError(f"wh[{place}]", wh, f"-{limit} .. {limit} Wh")
+    gate = nomination_batch_gate(rules, nomination.slot)
+    if now >= gate:
+        raise RefusedError(
+            "slot", nomination.slot, f"a slot whose gate is after {now}; this one's was {gate}"
+        )
+
+
+def check_reading(
+    account: int, product: int, slot: int, reading: Reading, signature: bytes, member: Member, domain: Domain
+) -> None:
+    """Refuse a reading that the home did not sign; ``domain`` is that of ``Oracle``.
+
+    Raises
+    ------
+    RefusedError
+        The signature is of another key, or of other values.
+    """
+    _check_signature(reading_digest(domain, account, product, slot, reading), signature, member)
+
+
+def _check_place(community: int, product: int, member: Member, rules: Rules) -> None:
+    if community != member.community:
+        raise RefusedError("community", community, f"{member.community}, the account's")
+    if not rules.products >> product & 1:
+        traded = ", ".join(str(int(known)) for known in Product if rules.products >> known & 1)
+        raise RefusedError("product", product, traded)
+
+
+def _check_signature(digest: bytes, signature: bytes, member: Member) -> None:
+    valid = f"signed by the device key {member.device} or the owner {member.owner}"
+    try:
+        signer = recover(digest, signature)
+    except SignatureError as error:
+        raise RefusedError("signature", str(error), valid) from error
+    if signer not in (member.owner, member.device):
+        raise RefusedError("signature", f"that of {signer}", valid)
+
+
+def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) -> None:
+    if step.source not in list(Source):
+        raise RefusedError(f"{where}source", step.source, ", ".join(str(int(source)) for source in Source))
+    gate = relay_gate(rules, step.slot, session)
+    if now >= gate:
+        raise RefusedError(
+            f"{where}slot", step.slot, f"a slot whose gate is after {now}; this one's was {gate}"
+        )
+    if slot_start(rules, step.slot) > now + MAX_LEAD_SECONDS:
+        latest = (now + MAX_LEAD_SECONDS) // rules.slot_seconds
+        raise RefusedError(f"{where}slot", step.slot, f"at most {latest}, 8 days ahead")
+    if not rules.price_min <= step.price <= rules.price_max:
+        raise RefusedError(f"{where}price", step.price, f"{rules.price_min} .. {rules.price_max}")
+    if not 1 <= step.quantity <= rules.connection_limit_wh:
+        raise RefusedError(f"{where}quantity", step.quantity, f"1 .. {rules.connection_limit_wh} Wh")
+
+
+def _steps(order: Order | ProfileOrder) -> tuple[Step, ...]:
+    if isinstance(order, ProfileOrder):
+        return order.steps
+    return (Step(order.slot, order.price, order.quantity, order.source, order.buy),)

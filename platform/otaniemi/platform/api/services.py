@@ -1,0 +1,211 @@
+"""What the API needs of a running market, in core types: the one seam between HTTP and the engine.
+
+Methods may be called from several threads. They raise `NotFoundError` for what does not exist, `RefusedError`
+(or a `FieldError` of the rules) for what cannot be accepted, and a `ChainError` when the chain says no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from otaniemi.contracts.chain.deploy import Deployment
+from otaniemi.contracts.rules.bills import AccountBill
+from otaniemi.contracts.rules.merkle_sum import Node
+from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.tariffs import TariffReport
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.store.intake import Submission, SubmittedNomination
+from otaniemi.platform.store.markets import AcceptedOrder, MarketResult, MarketState
+from otaniemi.platform.store.members import Member
+
+
+class NotFoundError(OtaniemiError):
+    """There is no such thing."""
+
+    def __init__(self, what: str, which: object) -> None:
+        super().__init__(f"there is no {what} {which}")
+
+
+class RefusedError(OtaniemiError):
+    """What was sent is well formed, but cannot be accepted now.
+
+    Attributes
+    ----------
+    field, value, valid
+        Which field is in the way, what it holds, and what would be accepted.
+    """
+
+    def __init__(self, field: str, value: object, valid: str) -> None:
+        super().__init__(f"{field} is {value}; valid is {valid}")
+        self.field, self.value, self.valid = field, value, valid
+
+
+class NoDevnetError(OtaniemiError):
+    """Registration with test tokens exists on a devnet only."""
+
+    def __init__(self) -> None:
+        super().__init__("this market is no devnet; accounts are opened by the community's registrar")
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Where the market stands: its time [Unix s] and the newest block of its chain."""
+
+    now: int
+    block: int
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account with its money [nano-token] and the numbers that its next messages may carry.
+
+    ``pending_nano`` has been asked for and can be taken from ``pending_from`` [Unix s] on; both are 0 without
+    a withdrawal. ``next_nonce`` and ``next_seq`` lie above all that is on the chain or on its way there.
+    """
+
+    member: Member
+    free_nano: int
+    pending_nano: int
+    pending_from: int
+    nonces: NonceWindow
+    next_nonce: int
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """One record of an order on the chain; ``result``, ``prefix`` and ``proof`` are there once it is cleared.
+
+    ``prefix`` is the energy at the clearing price that arrived before [Wh]; ``proof`` leads from the fill leaf
+    to the root of the result, from the bottom up.
+    """
+
+    order: AcceptedOrder
+    result: MarketResult | None
+    prefix: int
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """A signed order by its number: as it was sent here (None for a direct one), and what the chain has of it."""
+
+    account: int
+    nonce: int
+    submission: Submission | None
+    records: tuple[RecordState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What an account has in one slot [Wh, import positive]; ``trade_nano`` is what it pays for the trade.
+
+    ``schedule_wh`` equals the trade where nothing was nominated; ``reading`` is None while the meter is silent.
+    """
+
+    slot: int
+    trade_wh: int
+    trade_nano: int
+    schedule_wh: int
+    nominated: bool
+    reading: Reading | None
+
+
+class BillStage(StrEnum):
+    """How far the bills of a day came."""
+
+    PROPOSED = "proposed"
+    FINAL = "final"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class BillState:
+    """The bill of an account for a trading day and its proof up to the root of the day.
+
+    ``index``, ``count`` and ``siblings`` lead from the account's node to ``root``, which ``transaction`` put
+    on the chain.
+    """
+
+    day: int
+    stage: BillStage
+    bill: AccountBill
+    index: int
+    count: int
+    siblings: tuple[Node, ...]
+    root: Node
+    transaction: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """A raw transaction that a block took in; ``ok`` is False when it reverted, for the reason in ``error``."""
+
+    hash: bytes
+    block: int
+    ok: bool
+    error: str
+
+
+class MarketPlace(Protocol):
+    """A running market of one community."""
+
+    deployment: Deployment
+    devnet: bool
+
+    def present(self) -> Present:
+        """Time and head of the chain."""
+
+    def markets(self, product: int, first_slot: int, end_slot: int) -> Sequence[MarketState]:
+        """The markets of slots ``first_slot`` .. ``end_slot - 1``, by slot and session."""
+
+    def tariffs(self, day: int) -> tuple[TariffReport | None, TariffReport | None]:
+        """Retail and imbalance prices of a trading day; None before they are reported."""
+
+    def account(self, account: int) -> AccountState:
+        """One account."""
+
+    def accounts_of(self, owner: str) -> Sequence[int]:
+        """The accounts of an owner's address, ascending."""
+
+    def transactions_of(self, address: str) -> int:
+        """How many transactions an address has sent: the nonce of its next one."""
+
+    def submit_order(self, order: Order | ProfileOrder, signature: bytes) -> OrderState:
+        """Take in a signed order to be relayed; one sent before comes back as it stands."""
+
+    def order(self, account: int, nonce: int) -> OrderState:
+        """One order of an account."""
+
+    def orders(self, account: int, limit: int) -> Sequence[OrderState]:
+        """The latest orders of an account, newest first."""
+
+    def nominate(self, nomination: Nomination, signature: bytes) -> SubmittedNomination:
+        """Take in a signed nomination to be relayed; one sent before comes back as it stands."""
+
+    def positions(self, account: int, product: int, day: int) -> Sequence[Position]:
+        """Trade, schedule and reading of every slot of a trading day."""
+
+    def bill(self, account: int, day: int) -> BillState:
+        """The bill of an account, once the day's bills are proposed."""
+
+    def take_reading(self, account: int, product: int, slot: int, reading: Reading, signature: bytes) -> bool:
+        """Take in a reading signed by the account's device or owner key; False when it repeats an earlier one."""
+
+    def send_transaction(self, raw: bytes) -> SentTransaction:
+        """Put a transaction that somebody signed on the chain, as it is."""
+
+    def register(self, owner: str, name: str) -> AccountState:
+        """Open an account with an approved meter, test tokens, and ether for the owner's transactions.
+
+        Raises
+        ------
+        NoDevnetError
+            The market is not on a devnet.
+        """
