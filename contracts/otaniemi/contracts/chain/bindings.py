@@ -10,9 +10,13 @@ from typing import Any, ClassVar
 
 from otaniemi.contracts.chain.artifacts import artifact, explain
 from otaniemi.contracts.chain.errors import NodeError, RevertedError
+from otaniemi.contracts.chain.evidence import LineEvidence
 from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.bills import AccountBill, Bills, LineProof
 from otaniemi.contracts.rules.calendar import Rules, Session
+from otaniemi.contracts.rules.lines import LINE_TREE, Line
+from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.schedules import Nomination
@@ -293,6 +297,75 @@ class Oracle(Contract):
     def is_complete(self, community: int, day: int) -> bool:
         """Whether both feeds of a day and the meters of all its slots and products were reported."""
         return bool(self._view("isComplete", community, day))
+
+
+class Settlement(Contract):
+    """A day's bills: proposed with a bond, open to challenges, paid in bulk."""
+
+    name = "Settlement"
+
+    def propose_bills(self, bills: Bills, proposer: int, content_hash: bytes) -> Call:
+        """Propose the bills of a day; the bond comes from account ``proposer``. Owner of it only."""
+        root, count = bills.root, len(bills.accounts)
+        arguments = (bills.community, bills.day, proposer, root.hash, root.sums, count, content_hash)
+        return self._call("settle", "proposeBills", *arguments)
+
+    def challenge_line(
+        self, number: int, line: Line, proof: LineProof, evidence: LineEvidence, challenger: int
+    ) -> Call:
+        """Void bills ``number`` by a wrong line; half the bond goes to account ``challenger``."""
+        place = (
+            line.encode(),
+            proof.position,
+            _packed(proof.siblings),
+            line.account,
+            proof.index,
+            _packed(proof.upper),
+        )
+        arguments = (number, place, evidence.as_arguments(), challenger)
+        return self._call("challenge", "challengeLine", *arguments)
+
+    def finalise(self, number: int) -> Call:
+        """Make bills final after their window and return the bond."""
+        return self._call("settle", "finalise", number)
+
+    def reclaim_bond(self, number: int) -> Call:
+        """Return the bond of unrefuted bills, once other bills of the day are final."""
+        return self._call("settle", "reclaimBond", number)
+
+    def debit(self, number: int, chunk: Chunk) -> Call:
+        """Debit the next accounts, a chunk of ``Bills.chunks``."""
+        _, accounts, siblings = chunk
+        return self._call("settle", "debit", number, _account_nodes(accounts), _packed(siblings))
+
+    def pay_parties(self, number: int, root: Node) -> Call:
+        """Pay retailer, grid operator and platform once all debits are in."""
+        return self._call("settle", "payParties", number, root.hash, root.sums)
+
+    def credit(self, number: int, chunk: Chunk) -> Call:
+        """Credit the next accounts, a chunk of ``Bills.chunks``."""
+        _, accounts, siblings = chunk
+        return self._call("settle", "credit", number, _account_nodes(accounts), _packed(siblings))
+
+    def final_of(self, community: int, day: int) -> int:
+        """Number of the final bills of a day, 0 while there are none."""
+        return int(self._view("finalOf", community, day))
+
+    def proposal_count(self) -> int:
+        """Number of proposals, which is the highest."""
+        return int(self._view("proposalCount"))
+
+
+Chunk = tuple[int, Sequence[AccountBill], Sequence[Node]]
+"""First index, consecutive account bills, and the siblings above them; see ``Bills.chunks``."""
+
+
+def _packed(nodes: Iterable[Node]) -> bytes:
+    return b"".join(LINE_TREE.pack(node) for node in nodes)
+
+
+def _account_nodes(accounts: Iterable[AccountBill]) -> bytes:
+    return b"".join(bill.account.to_bytes(4, "big") + LINE_TREE.pack(bill.subtree) for bill in accounts)
 
 
 _RULE_FIELDS = (

@@ -193,3 +193,98 @@ class MetersReported(Event):
     export_wh: int
     count: int
     signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BillsProposed(Event):
+    """Bills number ``id`` of a trading day were proposed; ``sums`` as ``rules.lines.Sums``. [nano-token]"""
+
+    community: int
+    day: int
+    id: int
+    proposer: int
+    root: bytes
+    sums: tuple[int, ...]
+    count: int
+    content_hash: bytes
+    bond: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillsVoided(Event):
+    """A wrong line was shown: of ``account``, at ``position`` of its subtree."""
+
+    community: int
+    day: int
+    id: int
+    challenger: int
+    account: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillsFinal(Event):
+    """Bills stand; the day's locks are in the pot. [nano-token]"""
+
+    community: int
+    day: int
+    id: int
+    released: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondReturned(Event):
+    """The bond of a proposer went back to it. [nano-token]"""
+
+    id: int
+    proposer: int
+    bond: int
+
+
+@dataclass(frozen=True, slots=True)
+class Debit:
+    """What was taken of an account, and what the retailer and the operator still claim of it. [nano-token]"""
+
+    account: int
+    taken: int
+    retail_claim: int
+    operator_claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Debited(Event):
+    """Accounts from position ``first`` on were debited; ``entries`` of those that owe."""
+
+    community: int
+    day: int
+    first: int
+    entries: tuple[Debit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartiesPaid(Event):
+    """Companies were paid; negative: they paid. [nano-token]"""
+
+    community: int
+    day: int
+    retailer: int
+    grid_operator: int
+    platform: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What an account received. [nano-token]"""
+
+    account: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credited(Event):
+    """Accounts from position ``first`` on were credited; ``entries`` of those that receive."""
+
+    community: int
+    day: int
+    first: int
+    entries: tuple[Credit, ...]

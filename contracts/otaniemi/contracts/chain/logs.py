@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
-from otaniemi.contracts.chain.events import Event, RulesSet
+from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, RulesSet
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
 
@@ -44,7 +44,7 @@ class EventDecoder:
         kind = getattr(events, name, None)
         if kind is None:
             return None
-        return _rules_set(values) if kind is RulesSet else _event(kind, values)
+        return _event(kind, values)
 
     def decode_all(self, logs: Iterable[Log]) -> Iterator[Event]:
         """The events of ``logs`` in order."""
@@ -58,12 +58,22 @@ def _event(kind: type[Event], values: Mapping[str, Any]) -> Event:
     fields = {_RENAMED.get(name, name): value for name, value in values.items()}
     if "market" in fields:
         fields["market"] = Market.of(fields["market"])
+    if kind is RulesSet:
+        struct, sessions, reporters = fields["rules"], fields.pop("sessions"), fields.pop("reporters")
+        fields["rules"] = rules_of(struct, sessions, reporters)
+    if kind is Debited:
+        fields["entries"] = tuple(Debit(*numbers) for numbers in _split(fields["entries"], (4, 8, 16, 16)))
+    if kind is Credited:
+        fields["entries"] = tuple(Credit(*numbers) for numbers in _split(fields["entries"], (4, 8)))
     return kind(**fields)
 
 
-def _rules_set(values: Mapping[str, Any]) -> RulesSet:
-    return RulesSet(
-        community=values["community"],
-        from_day=values["from_day"],
-        rules=rules_of(values["rules"], values["sessions"], values["reporters"]),
-    )
+def _split(packed: bytes, sizes: Sequence[int]) -> Iterator[list[int]]:
+    """The unsigned fields of ``sizes`` bytes of each entry of ``packed``."""
+    at = 0
+    while at < len(packed):
+        numbers = []
+        for size in sizes:
+            numbers.append(int.from_bytes(packed[at : at + size], "big"))
+            at += size
+        yield numbers
