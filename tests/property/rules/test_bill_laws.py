@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import Rules, first_slot
 from otaniemi.contracts.rules.clearing import clear
+from otaniemi.contracts.rules.errors import LedgerError
+from otaniemi.contracts.rules.ledger import Ledger
 from otaniemi.contracts.rules.lines import LINE_TREE, Line, settle
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book, Market, Order
+from otaniemi.contracts.rules.payout import pay_out
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import SlotTariff, slot_tariffs
 
@@ -159,3 +165,50 @@ def test_trades_and_fees_are_covered_by_the_accounts_own_locks(rules: Rules, dat
     for bill in bill_day(data.draw(days(rules))).accounts:
         sums = bill.sums
         assert sums.trade_money + sums.grid_fee + sums.platform_fee <= sums.lock_release
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(0, 10**9))
+def test_paying_a_day_out_creates_no_money_and_leaves_no_member_unpaid(
+    rules: Rules, data: st.DataObject, spare: int
+) -> None:
+    facts = data.draw(days(rules))
+    bills = bill_day(facts)
+    ledger = Ledger()
+    for party in (rules.retailer, rules.grid_operator, rules.platform):
+        ledger.deposit(party, 10**15)
+    for book, _ in facts.markets.values():
+        for account, nano in zip(book.account.tolist(), book.locks(rules).tolist(), strict=True):
+            ledger.deposit(account, nano)
+            ledger.lock(account, nano, 1, DAY)
+    for bill in bills.accounts:
+        ledger.deposit(bill.account, spare)
+    owed = ledger.owed
+    before = Counter(ledger.free)
+    payout = pay_out(ledger, "Settlement", rules, bills)
+    assert ledger.owed == owed
+    assert ledger.pots["Settlement"] == 0
+    assert ledger.locks.total() == 0
+    claims = {debit.account: debit.retail_claim + debit.operator_claim for debit in payout.debits}
+    for bill in bills.accounts:
+        assert ledger.free[bill.account] == before[bill.account] - bill.sums.due + claims.get(bill.account, 0)
+        assert claims.get(bill.account, 0) == max(0, bill.sums.due - spare)
+    paid = payout.retailer + payout.grid_operator + payout.platform
+    moved = [
+        ledger.free[party] - before[party] for party in (rules.retailer, rules.grid_operator, rules.platform)
+    ]
+    assert moved == [payout.retailer, payout.grid_operator, payout.platform]
+    assert paid + sum(nano for _, nano in payout.credits) == payout.released + sum(
+        d.taken for d in payout.debits
+    )
+
+
+def test_a_party_that_cannot_pay_must_deposit(rules: Rules) -> None:
+    first = first_slot(rules, DAY)
+    exporter = {(0, first): [MeterLeaf(4, 0, 1_000, 0, SALT)]}
+    facts = DayFacts(
+        rules, 1, DAY, {}, {0: [[Nomination(4, 1, 0, first, 1, (-1_000,))]]}, exporter,
+        [(250_000, 60_000)] * 96, [(9, 5_000)] * 96,
+    )  # fmt: skip
+    with pytest.raises(LedgerError, match="account 1 owes 60,000,000 nano-token"):
+        pay_out(Ledger(), "Settlement", rules, bill_day(facts))

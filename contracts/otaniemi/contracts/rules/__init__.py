@@ -11,8 +11,10 @@
 ``schedules``        nominations and the schedule that counts
 ``meters``           meter leaves and the tree of a slot
 ``tariffs``          packed tariff reports
-``bills``            lines, the day's tree, what each party pays
+``lines``            what an account pays for one slot, and why
+``bills``            the lines of a day and the tree that commits to them
 ``ledger``           accounts replayed from events
+``payout``           how final bills move money
 ``books``            books from CSV files
 ===================  ==========================================================
 """

@@ -51,7 +51,7 @@ class ClearedBook(TypedDict):
     seconds: float
 
 
-def parse_book(text: str, price_min: int = -DEFAULT_BAND, price_max: int = DEFAULT_BAND) -> NamedBook:
+def read_book(text: str, price_min: int = -DEFAULT_BAND, price_max: int = DEFAULT_BAND) -> NamedBook:
     """The book that the CSV ``text`` holds.
 
     Raises
