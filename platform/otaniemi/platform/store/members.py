@@ -37,6 +37,11 @@ def rotate_device(transaction: Connection, account: int, device: str) -> None:
     transaction.execute(update(members).where(members.c.account == account).values(device=device))
 
 
+def rename(transaction: Connection, account: int, name: str) -> None:
+    """Note what people call the holder of ``account``."""
+    transaction.execute(update(members).where(members.c.account == account).values(name=name))
+
+
 def get(transaction: Connection, account: int) -> Member | None:
     """The member with this account; None when there is none."""
     row = transaction.execute(select(*_COLUMNS).where(members.c.account == account)).first()

@@ -1,0 +1,43 @@
+"""The command line `otaniemi`: one file per group of commands, errors translated here."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from otaniemi.platform.cli import audit, bench, home, market, prosumer, serve, simulate
+from otaniemi.platform.cli.output import USAGE_ERROR, fail, usage_errors
+
+app = typer.Typer(
+    name="otaniemi",
+    help="A peer-to-peer energy market for a neighbourhood: simulate a trading day, bid, audit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for group in (simulate, audit, home, market, serve, prosumer):
+    group.register(app)
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback()
+def options(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
+    """Options before the command."""
+    if debug:
+        sys.tracebacklimit = 1000
+
+
+def main() -> None:
+    """Run a command; an expected error becomes one line on stderr and exit code 2."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except KeyboardInterrupt:
+        fail("interrupted; nothing was kept")
+        raise SystemExit(130) from None
+    except usage_errors() as error:
+        if debug:
+            raise
+        fail(str(error) or type(error).__name__)
+        raise SystemExit(USAGE_ERROR) from None

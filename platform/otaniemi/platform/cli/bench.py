@@ -1,0 +1,73 @@
+"""`otaniemi bench NAME`: the claims about speed, gas and efficiency, each with the figures it is held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from otaniemi.platform.cli.output import console, print_json, progress
+
+app = typer.Typer(help="Measure what the documentation claims.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def clearing(json: Json = False) -> None:
+    """Seconds to clear a book, beside a plain numpy sort-and-sweep of the same book in the same run.
+
+    Example: `otaniemi bench clearing --json`
+    """
+    from otaniemi.platform.benchmarks.clearing import bench_clearing
+
+    _show("clearing", bench_clearing(), json)
+
+
+@app.command()
+def gas(
+    orders: Annotated[int, typer.Option(min=2, max=1400, help="Signed orders in the one market.")] = 1000,
+    json: Json = False,
+) -> None:
+    """Gas by receipts on anvil, beside the targets: signed orders really relayed and cleared, a home's day.
+
+    Example: `otaniemi bench gas --json`
+    """
+    from otaniemi.platform.benchmarks.gas import bench_gas
+
+    with progress() as bars:
+        result = bench_gas(orders, bars)
+    _show("gas", result, json)
+
+
+@app.command()
+def efficiency(
+    homes_data: Annotated[Path | None, typer.Option(help="Directory with measured homes.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="CSV of hourly spot prices.")] = None,
+    forecast: Annotated[str, typer.Option(help="perfect, realistic, or both.")] = "both",
+    json: Json = False,
+) -> None:
+    """Market efficiency on the 28 reference days of measured homes, day by day.
+
+    Example: `otaniemi bench efficiency --homes-data DIR --prices FILE --json`
+    """
+    from otaniemi.platform.benchmarks.efficiency import bench_efficiency
+
+    with progress() as bars:
+        result = bench_efficiency(homes_data, prices, forecast, bars)
+    _show("efficiency", result, json)
+
+
+def _show(title: str, result: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(result)
+        return
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            table = Table(*value[0], title=f"{title}: {key}")
+            for row in value:
+                table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()))
+            console.print(table)
+        else:
+            console.print(f"{key}: {value}", highlight=False)

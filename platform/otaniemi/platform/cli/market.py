@@ -1,0 +1,39 @@
+"""`otaniemi clear`: clear one order book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from otaniemi.platform.cli.output import console, print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(clear)
+
+
+def clear(
+    book: Annotated[Path, typer.Argument(help="CSV with columns id,side,price,quantity[,source].")],
+    json: Annotated[bool, typer.Option("--json", help="Print price, lo, hi, volume, fills and seconds as JSON.")] = False,
+) -> None:
+    """Clear a book at one price: the row order is the arrival order, prices in micro-token/kWh, quantities in Wh.
+
+    Example: `otaniemi clear book.csv --json`
+    """
+    from otaniemi.contracts.rules.books import clear_book, read_book
+
+    result = clear_book(read_book(book.read_text(encoding="utf-8")))
+    if json:
+        print_json(result)
+        return
+    if result["price"] is None:
+        console.print("nothing trades: no buy meets a sell")
+        return
+    console.print(f"price {result['price']} micro-token/kWh (any of {result['lo']} .. {result['hi']} clears), volume {result['volume']} Wh")
+    table = Table("order", "filled Wh")
+    for identity, fill in result["fills"].items():
+        table.add_row(identity, str(fill))
+    console.print(table)

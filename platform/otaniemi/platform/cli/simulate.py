@@ -1,0 +1,112 @@
+"""`otaniemi simulate`: a trading day on a chain, from forecasts to bills."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from otaniemi.platform.cli.output import console, print_json, progress
+
+
+class SlotLength(StrEnum):
+    """Lengths of a slot that a day can be cut into."""
+
+    QUARTER = "15min"
+    REFERENCE = "12min"
+    HOUR = "60min"
+
+    @property
+    def seconds(self) -> int:
+        return int(self.value.removesuffix("min")) * 60
+
+
+class ForecastKind(StrEnum):
+    """What the homes plan with."""
+
+    REALISTIC = "realistic"
+    PERFECT = "perfect"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(simulate)
+
+
+def simulate(
+    homes: Annotated[int | None, typer.Option(min=2, max=1000, help="Number of homes (12; synthetic data only).")] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Trading days in a row.")] = 1,
+    slot: Annotated[SlotLength, typer.Option(help="Length of a slot.")] = SlotLength.QUARTER,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of keys, synthetic homes and forecast errors.")] = 7,
+    community: Annotated[Path | None, typer.Option(help="Community file: devices, tariffs, calendar.")] = None,
+    homes_data: Annotated[Path | None, typer.Option(help="Directory with measured homes.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="CSV of hourly spot prices.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", metavar="DATE")] = None,
+    forecast: Annotated[ForecastKind, typer.Option(help="What the homes plan with.")] = ForecastKind.REALISTIC,
+    chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
+    out: Annotated[Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Trade a day of solar and vehicle-to-home energy between homes, on a chain that starts by itself.
+
+    Example: `otaniemi simulate --homes 12 --seed 7`
+    """
+    from otaniemi.platform.run_directory import next_free
+    from otaniemi.platform.simulation import SimulationSettings, simulate_run
+
+    settings = SimulationSettings(
+        homes=homes,
+        days=days,
+        slot_seconds=slot.seconds,
+        seed=seed,
+        community=community,
+        homes_data=homes_data,
+        prices=prices,
+        start=start,
+        forecast=forecast.value,
+        chain=chain,
+        out=out if out is not None else next_free(Path("runs")),
+    )
+    with progress() as bars:
+        result = simulate_run(settings, bars)
+    if json:
+        print_json(result.summary)
+        return
+    console.print(_table(result.summary))
+    console.print(f"report   {result.path / 'report.html'}")
+    console.print(f"audit    otaniemi audit {result.path}")
+
+
+def _table(summary: dict[str, object]) -> Table:
+    table = Table(title=f"{summary['homes']} homes, {summary['slots']} slots, data: {summary['data_source']}", show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+
+    def eur(key: str) -> str:
+        return f"{summary[key]:.2f} EUR"
+
+    def kwh(key: str) -> str:
+        value = summary[key]
+        assert isinstance(value, int)
+        return f"{value / 1000:.1f} kWh"
+
+    efficiency = summary["market_efficiency"]
+    rows = [
+        ("orders / trades", f"{summary['orders']} / {summary['trades']}"),
+        ("traded between homes", kwh("traded_wh")),
+        ("of it vehicle-to-home", kwh("v2h_sold_wh")),
+        ("cost, homes alone", eur("cost_no_market_eur")),
+        ("cost, with the market", eur("cost_market_eur")),
+        ("cost, planned as one home", eur("cost_community_optimum_eur")),
+        ("market efficiency", "nothing to gain" if efficiency is None else f"{efficiency:.3f}"),
+        ("imbalance", kwh("imbalance_wh")),
+        ("bills", f"{summary['bills']}, sum {summary['bills_sum_nano']} nano, escrow surplus {summary['escrow_surplus_nano']} nano"),
+        ("transactions / gas", f"{summary['transactions']} / {summary['gas']['total']:,}"),  # type: ignore[index]
+        ("audit", "every bill proven from the chain" if summary["audit"]["ok"] else "FAILED"),  # type: ignore[index]
+        ("time", f"{summary['wall_s']['total']:.1f} s"),  # type: ignore[index]
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,243 @@
+"""One trading day of a community: what its homes and services do, and when.
+
+The timeline of protocol section 8: retail prices and day-ahead calls on the day before, a last call, nomination,
+delivery and meter report for every slot, bills when the day is over, money a day later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from otaniemi.contracts.rules.bills import Bills
+from otaniemi.contracts.rules.calendar import (
+    bills_due,
+    day_start,
+    direct_gate,
+    nomination_batch_gate,
+    relay_gate,
+    slot_end,
+    slots_of_day,
+    tariff_deadline,
+)
+from otaniemi.contracts.rules.orders import Market, ProfileOrder, Step
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.signing import nomination_digest, profile_digest, sign
+from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.agents.auction import clear_slots
+from otaniemi.platform.agents.bargaining import CALLS, Call, bargain, start_prices
+from otaniemi.platform.agents.home import HomeAgent
+from otaniemi.platform.agents.record import Fill, Metered
+from otaniemi.platform.agents.trading import LAST_CALL, home_agents
+from otaniemi.platform.clock import Timeline
+from otaniemi.platform.data.scenario import IntArray, TradingDay
+from otaniemi.platform.forecast import Kind, forecaster
+from otaniemi.platform.services.exchange import Exchange
+from otaniemi.platform.services.founding import Wallet
+from otaniemi.platform.services.market import ClearedMarket
+
+BARGAIN_LEAD = 30 * 60
+"""Seconds before a day-ahead relay gate at which the homes begin their rounds."""
+SUBMIT_LEAD, RELAY_LEAD = 60, 30
+"""Seconds before a gate at which agents submit, and at which the service relays."""
+METER_DELAY = 60
+IMBALANCE_DELAY = 10 * 60
+BILL_SLACK = 60
+
+Timed = Callable[[str, Callable[[], None]], None]
+
+
+@dataclass
+class DayOutcome:
+    """What a finished day leaves behind.
+
+    ``metered[slot][home]`` is what the meter saw and what was behind it; ``cleared`` holds every market in order of
+    clearing; ``planned_wh`` is the net plan of each home after the day-ahead calls, shape (homes, slots).
+    """
+
+    data: TradingDay
+    agents: list[HomeAgent] = field(default_factory=list)
+    cleared: list[ClearedMarket] = field(default_factory=list)
+    metered: list[list[Metered]] = field(default_factory=list)
+    planned_wh: IntArray | None = None
+    skipped: int = 0
+    bills: Bills | None = None
+
+
+class CommunityDay:
+    """Enters one day's actions into a timeline and collects its outcome.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    data : TradingDay
+        The truth of the day.
+    kind, seed
+        What the homes' forecasts are like.
+    wallets : sequence of Wallet
+        Of the homes, in the order of ``data``.
+    nonces : list of int
+        The next order nonce of each home; shared between days.
+    timed : callable
+        Runs an action and adds its time to a named part.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        data: TradingDay,
+        kind: Kind,
+        seed: int,
+        wallets: Sequence[Wallet],
+        nonces: list[int],
+        timed: Timed,
+    ) -> None:
+        self._exchange, self._kind, self._seed, self._timed = exchange, kind, seed, timed
+        self._wallets, self._nonces = wallets, nonces
+        gateway = exchange.gateway
+        self._rules, self._community, self._product = gateway.rules, gateway.community, gateway.product
+        self.day = (data.first_slot * data.slot_seconds + self._rules.utc_offset) // 86_400
+        self._slots = slots_of_day(self._rules, self.day)
+        self._home_of = {wallet.account: index for index, wallet in enumerate(wallets)}
+        self._announced = start_prices(data)
+        self._proposal = 0
+        self.outcome = DayOutcome(data)
+
+    def enter(self, timeline: Timeline, done: Callable[[], None], progress: Callable[[], None]) -> None:
+        """Enter all of the day; ``progress`` is called once per slot, ``done`` when the bills are paid."""
+        rules, at = self._rules, timeline.at
+        oracles, first = self._exchange.oracles, self._slots[0]
+        at(tariff_deadline(rules, self.day) - 3600 - BARGAIN_LEAD, lambda: oracles.report_tariff(Feed.RETAIL, self.day))
+        for session, call in enumerate(CALLS[self._kind]):
+            gate = relay_gate(rules, first, session)
+            at(gate - BARGAIN_LEAD, lambda s=session, c=call: self._optimize(lambda: self._day_ahead(s, c)))
+        for session in range(LAST_CALL):
+            at(relay_gate(rules, first, session) - RELAY_LEAD, lambda s=session: self._relay(s))
+            at(direct_gate(rules, first, session), lambda s=session: self._clear(s, self._slots))
+        for slot in self._slots:
+            gate = relay_gate(rules, slot, LAST_CALL)
+            at(gate - SUBMIT_LEAD, lambda s=slot: self._optimize(lambda: self._last_call(s)))
+            at(gate - RELAY_LEAD, lambda: self._relay(LAST_CALL))
+            at(direct_gate(rules, slot, LAST_CALL), lambda s=slot: self._clear(LAST_CALL, [s]))
+            gate = nomination_batch_gate(rules, slot)
+            at(gate - SUBMIT_LEAD, lambda s=slot: self._optimize(lambda: self._nominate(s)))
+            at(gate - RELAY_LEAD, self._flush)
+            at(slot_end(rules, slot), lambda s=slot: self._deliver(s))
+            at(slot_end(rules, slot) + METER_DELAY, lambda s=slot: oracles.report_meters(s))
+            at(slot_end(rules, slot) + METER_DELAY, progress)
+        over = day_start(rules, self.day + 1)
+        at(over + IMBALANCE_DELAY, lambda: oracles.report_tariff(Feed.IMBALANCE, self.day))
+        due = bills_due(rules, self.day) + BILL_SLACK
+        at(due, lambda: self._timed("settle", self._propose))
+        at(due + rules.bill_window + BILL_SLACK, lambda: self._timed("settle", lambda: self._pay(done)))
+
+    def _known(self, moment: int) -> int:
+        """Slots of the day that have ended by ``moment``."""
+        seconds = moment - day_start(self._rules, self.day)
+        return seconds // self._rules.slot_seconds
+
+    def _now(self) -> int:
+        return self._exchange.clock.now
+
+    def _optimize(self, action: Callable[[], None]) -> None:
+        self._timed("optimize", action)
+
+    def _day_ahead(self, session: int, call: Call) -> None:
+        outcome, known = self.outcome, self._known(self._now())
+        if not outcome.agents:
+            forecasts = forecaster(outcome.data, self._kind, self._seed)
+            outcome.agents = home_agents(outcome.data, forecasts, known, self._announced)
+        books, self._announced = bargain(
+            outcome.agents, call, known, self._announced, lambda books: clear_slots(books)[0]
+        )
+        for home, steps in enumerate(books):
+            self._submit(home, session, steps, relay_gate(self._rules, self._slots[0], session))
+
+    def _last_call(self, slot: int) -> None:
+        index, known = slot - self._slots[0], self._known(self._now())
+        gate = direct_gate(self._rules, slot, LAST_CALL)
+        turn = slot % len(self._wallets)
+        for home in [*range(turn, len(self._wallets)), *range(turn)]:
+            self._submit(home, LAST_CALL, self.outcome.agents[home].last_call(index, known), gate)
+
+    def _submit(self, home: int, session: int, steps: Sequence[Step], valid_to: int) -> None:
+        if not steps:
+            return
+        wallet = self._wallets[home]
+        order = ProfileOrder(
+            account=wallet.account,
+            community=self._community,
+            product=self._product,
+            session=session,
+            all_or_nothing=False,
+            nonce=self._nonces[home],
+            valid_to=valid_to,
+            steps=tuple(sorted(steps, key=lambda step: step.slot)),
+        )
+        domain = self._exchange.gateway.contracts.call_auction.domain
+        self._exchange.market.submit(order, sign(wallet.device.secret, profile_digest(domain, order)))
+        self._nonces[home] += 1
+
+    def _relay(self, session: int) -> None:
+        self._timed("chain", lambda: self._count_skipped(self._exchange.market.relay(session)))
+
+    def _count_skipped(self, skipped: Sequence[object]) -> None:
+        self.outcome.skipped += len(skipped)
+
+    def _clear(self, session: int, slots: Iterable[int]) -> None:
+        wanted = [Market(self._community, self._product, slot, session) for slot in slots]
+        self._timed("chain", lambda: self._take(self._exchange.market.clear(wanted)))
+
+    def _take(self, cleared: Sequence[ClearedMarket]) -> None:
+        """The dispatch instruction: every home learns its fills and plans with them fixed."""
+        self.outcome.cleared += cleared
+        fills: list[list[Fill]] = [[] for _ in self._wallets]
+        for market, book, clearing in ((one.market, one.book, one.clearing) for one in cleared):
+            for index in np.flatnonzero(clearing.fills).tolist():
+                home = self._home_of.get(int(book.account[index]))
+                if home is not None:
+                    step = Step(
+                        market.slot,
+                        int(book.price[index]),
+                        int(book.quantity[index]),
+                        int(book.source[index]),
+                        bool(book.buy[index]),
+                    )
+                    fills[home].append(Fill(step, int(clearing.fills[index]), clearing.price))
+        for agent, taken in zip(self.outcome.agents, fills, strict=True):
+            agent.on_fills(taken)
+
+    def _nominate(self, slot: int) -> None:
+        known = self._known(self._now())
+        domain = self._exchange.gateway.contracts.schedules.domain
+        for agent, wallet in zip(self.outcome.agents, self._wallets, strict=True):
+            wh = agent.nominate(slot - self._slots[0], known)
+            nomination = Nomination(wallet.account, self._community, self._product, slot, 1, (wh,))
+            signature = sign(wallet.device.secret, nomination_digest(domain, nomination))
+            self._exchange.schedules.submit(nomination, signature)
+
+    def _flush(self) -> None:
+        self._timed("chain", lambda: self._count_skipped(self._exchange.schedules.flush()))
+
+    def _deliver(self, slot: int) -> None:
+        data, index = self.outcome.data, slot - self._slots[0]
+        seen = []
+        for home, (agent, wallet) in enumerate(zip(self.outcome.agents, self._wallets, strict=True)):
+            metered = agent.deliver(index, int(data.load_wh[home, index]), int(data.pv_wh[home, index]))
+            reading = Reading(metered.import_wh, metered.export_wh)
+            self._exchange.oracles.take_reading(wallet.account, slot, reading)
+            seen.append(metered)
+        self.outcome.metered.append(seen)
+
+    def _propose(self) -> None:
+        settlement = self._exchange.settlement
+        self.outcome.bills = settlement.bill(self.day, self._exchange.oracles.leaves)
+        self._proposal = settlement.propose(self.outcome.bills)
+
+    def _pay(self, done: Callable[[], None]) -> None:
+        assert self.outcome.bills is not None
+        self._exchange.settlement.pay(self._proposal, self.outcome.bills)
+        done()

@@ -1,0 +1,30 @@
+"""Every contract of a deployment, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otaniemi.contracts.chain.bindings import (
+    Accounts,
+    CallAuction,
+    Communities,
+    Oracle,
+    Schedules,
+    Settlement,
+    TestEuro,
+)
+from otaniemi.contracts.chain.node import Chain
+
+
+class Contracts:
+    """The contracts at ``addresses`` (name to checksummed address) on ``chain``."""
+
+    def __init__(self, chain: Chain, addresses: Mapping[str, str]) -> None:
+        self.addresses = addresses
+        self.test_euro = TestEuro(chain, addresses["TestEuro"])
+        self.accounts = Accounts(chain, addresses["Accounts"])
+        self.communities = Communities(chain, addresses["Communities"])
+        self.call_auction = CallAuction(chain, addresses["CallAuction"])
+        self.schedules = Schedules(chain, addresses["Schedules"])
+        self.oracle = Oracle(chain, addresses["Oracle"])
+        self.settlement = Settlement(chain, addresses["Settlement"])

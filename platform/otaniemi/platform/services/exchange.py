@@ -1,0 +1,68 @@
+"""Everything that runs one community's market, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.platform.clock import Clock
+from otaniemi.platform.data.scenario import Prices, Scenario
+from otaniemi.platform.services.founding import Founded
+from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.services.market import MarketService
+from otaniemi.platform.services.oracles import OracleService
+from otaniemi.platform.services.schedules import ScheduleService
+from otaniemi.platform.services.settlement import SettlementService
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The services of one community."""
+
+    founded: Founded
+    market: MarketService
+    schedules: ScheduleService
+    oracles: OracleService
+    settlement: SettlementService
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.founded.gateway
+
+    @property
+    def clock(self) -> Clock:
+        return self.founded.gateway.clock
+
+
+def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
+    """Start the services of a founded community; its prices come from ``scenario``."""
+    gateway, staff = founded.gateway, founded.staff
+
+    def tariffs(feed: Feed, day: int) -> TariffReport:
+        first = day * 86_400 - scenario.utc_offset_s
+        index = (first // scenario.slot_seconds - scenario.first_slot) // scenario.slots_per_day
+        return TariffReport(gateway.community, feed, day, _pairs(feed, scenario.day(index).prices))
+
+    platform_owner, platform_account = staff.parties[2], gateway.rules.platform
+    return Exchange(
+        founded=founded,
+        market=MarketService(gateway, staff.relayer, staff.keeper),
+        schedules=ScheduleService(gateway, staff.relayer),
+        oracles=OracleService(
+            gateway,
+            staff.oracle,
+            [key.secret for key in staff.reporters],
+            tariffs,
+            keccak(b"meter salts" + seed.to_bytes(8, "big")),
+        ),
+        settlement=SettlementService(gateway, platform_owner, platform_account),
+    )
+
+
+def _pairs(feed: Feed, prices: Prices) -> tuple[tuple[int, int], ...]:
+    if feed == Feed.RETAIL:
+        columns = prices.import_micro, prices.feed_in_micro
+    else:
+        columns = prices.short_micro, prices.long_micro
+    return tuple(zip(*(column.tolist() for column in columns), strict=True))

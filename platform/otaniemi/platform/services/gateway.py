@@ -1,0 +1,99 @@
+"""The one door between the services and the chain: calls go out, what the chain says goes into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otaniemi.contracts.chain.artifacts import explain
+from otaniemi.contracts.chain.blocks import Receipt
+from otaniemi.platform.services.contracts import Contracts
+from otaniemi.contracts.chain.events import Event
+from otaniemi.contracts.chain.logs import EventDecoder
+from otaniemi.contracts.chain.sender import Call, Key, Sender
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.platform.clock import Clock
+from otaniemi.platform.services.index import index_events
+from otaniemi.platform.store import chain_index
+from otaniemi.platform.store.database import Store
+
+
+
+
+class Gateway:
+    """One community on one chain.
+
+    Attributes
+    ----------
+    rules : Rules
+    community, product : int
+    contracts : Contracts
+        Typed bindings.
+    store : Store
+        Index of the chain, and the private rows.
+    clock : Clock
+        Gives each block its time.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        contracts: Contracts,
+        rules: Rules,
+        community: int,
+        product: int,
+        store: Store,
+        clock: Clock,
+    ) -> None:
+        self.sender, self.contracts, self.store, self.clock = sender, contracts, store, clock
+        self.rules, self.community, self.product = rules, community, product
+        self._decoder = EventDecoder(contracts.addresses)
+
+    def send(self, calls: Sequence[tuple[Key, Call]]) -> list[Event]:
+        """Mine ``calls`` at the clock's time, index and return their events.
+
+        Raises
+        ------
+        RevertedError
+            The first call that reverted; what the others did is indexed all the same.
+        """
+        if not calls:
+            return []
+        self.set_time()
+        receipts = self.sender.try_all(calls)
+        events = self._index(receipts)
+        for (_, call), receipt in zip(calls, receipts, strict=True):
+            if not receipt.ok:
+                raise explain(call.label, receipt.revert_data)
+        return events
+
+    def send_raw(self, transactions: Sequence[bytes]) -> list[Receipt]:
+        """Mine transactions that somebody else signed, and index their events."""
+        self.set_time()
+        receipts = self.sender.chain.mine(transactions)
+        self._index(receipts)
+        return receipts
+
+    def catch_up(self) -> None:
+        """Index every block that the index does not know yet."""
+        with self.store.read() as transaction:
+            last = chain_index.last_block(transaction)
+        chain = self.sender.chain
+        for number in range(0 if last is None else last.number + 1, chain.head().number + 1):
+            self._index(chain.block(number).decoded_receipts())
+
+    def set_time(self) -> None:
+        """Make the clock's time that of the next block; a second after the head where that is later."""
+        chain = self.sender.chain
+        chain.set_time(max(self.clock.now, chain.head().timestamp + 1))
+
+    def _index(self, receipts: Sequence[Receipt]) -> list[Event]:
+        events: list[Event] = []
+        with self.store.begin() as transaction:
+            for number in sorted({receipt.block for receipt in receipts}):
+                block = self.sender.chain.block(number)
+                chain_index.add_block(transaction, chain_index.IndexedBlock(number, block.hash))
+            for receipt in receipts:
+                found = list(self._decoder.decode_all(receipt.logs))
+                index_events(transaction, self.rules, found, receipt.block, receipt.transaction)
+                events += found
+        return events

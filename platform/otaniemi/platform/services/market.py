@@ -1,0 +1,191 @@
+"""The market service: signed orders in, relay batches to the chain before the gate, clearing after it.
+
+Nobody has to trust it. The chain verifies every signature and every clearing, and who does not find an order on the
+chain before the direct gate places it there directly.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from otaniemi.contracts.chain import events
+from otaniemi.contracts.chain.sender import Call, Key
+from otaniemi.contracts.rules.calendar import relay_gate
+from otaniemi.contracts.rules.clearing import Clearing, clear
+from otaniemi.contracts.rules.errors import SignatureError
+from otaniemi.contracts.rules.orders import Book, Market, Order, ProfileOrder, SkipReason
+from otaniemi.contracts.rules.signing import order_digest, profile_digest, recover
+from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.store import intake, markets, members
+
+STEPS_PER_TRANSACTION = 1_200
+"""Steps of profile orders in one transaction: what 15 M gas hold with room to spare."""
+
+ORDERS_PER_TRANSACTION = 700
+"""Single orders in one transaction, likewise."""
+
+
+class IntakeError(OtaniemiError):
+    """A signed message is refused before it reaches the chain, where it would be skipped."""
+
+    def __init__(self, field: str, value: object, valid: str) -> None:
+        super().__init__(f"{field} is {value}; valid is {valid}")
+        self.field, self.value, self.valid = field, value, valid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClearedMarket:
+    """A market with its orders in order of arrival and what became of them."""
+
+    market: Market
+    book: Book
+    clearing: Clearing
+
+
+class MarketService:
+    """Intake, relay and clearing for one community.
+
+    Parameters
+    ----------
+    gateway : Gateway
+    relayer, keeper : Key
+        Who pays the gas of relay batches and of clearing.
+    """
+
+    def __init__(self, gateway: Gateway, relayer: Key, keeper: Key) -> None:
+        self._gateway, self._relayer, self._keeper = gateway, relayer, keeper
+        self._domain = gateway.contracts.call_auction.domain
+
+    def submit(self, order: Order | ProfileOrder, signature: bytes) -> intake.Submission:
+        """Keep a signed order for the next relay batch; sent again, it comes back as it stands.
+
+        Raises
+        ------
+        IntakeError
+            The chain would skip it: field, value and what is valid.
+        NumberTakenError
+            Another order of the account has its nonce.
+        """
+        with self._gateway.store.begin() as transaction:
+            known = intake.get_order(transaction, order.account, order.nonce)
+            if known is None or (known.order, known.signature) != (order, signature):
+                self._check(members.get(transaction, order.account), order, signature)
+            return intake.receive_order(transaction, order, signature, self._gateway.clock.now)
+
+    def relay(self, session: int) -> list[events.OrderSkipped]:
+        """Put every order that waits for ``session`` on the chain; what it skipped comes back."""
+        gateway = self._gateway
+        with gateway.store.read() as transaction:
+            waiting = intake.waiting_orders(transaction, gateway.community, gateway.product, session)
+        if not waiting:
+            return []
+        found = gateway.send([(self._relayer, call) for call in self._batches(session, waiting)])
+        skipped = [event for event in found if isinstance(event, events.OrderSkipped)]
+        self._note(waiting, found, skipped)
+        return skipped
+
+    def clear(self, wanted: Iterable[Market]) -> list[ClearedMarket]:
+        """Clear those of the ``wanted`` markets that have orders and were not cleared, in this order."""
+        gateway, rules = self._gateway, self._gateway.rules
+        cleared: list[ClearedMarket] = []
+        calls: list[tuple[Key, Call]] = []
+        with gateway.store.read() as transaction:
+            for market in wanted:
+                state = markets.get(transaction, market)
+                if state is None or state.result is not None:
+                    continue
+                batches = markets.batches_of(transaction, market)
+                book = Book.of_records(b"".join(batches))
+                clearing = clear(book, rules.price_min, rules.price_max)
+                cleared.append(ClearedMarket(market, book, clearing))
+                lengths = [len(batch) // 16 for batch in batches]
+                call = gateway.contracts.call_auction.clear(
+                    market, clearing.lo, clearing.hi, b"".join(batches), lengths
+                )
+                calls.append((self._keeper, call))
+        gateway.send(calls)
+        return cleared
+
+    def _check(self, member: members.Member | None, order: Order | ProfileOrder, signature: bytes) -> None:
+        gateway, rules = self._gateway, self._gateway.rules
+        if order.community != gateway.community:
+            raise IntakeError("community", order.community, str(gateway.community))
+        if order.product != gateway.product:
+            raise IntakeError("product", order.product, f"{gateway.product} (electricity)")
+        if not 0 <= order.session < len(rules.sessions):
+            raise IntakeError("session", order.session, f"0 to {len(rules.sessions) - 1}")
+        if member is None or member.community != gateway.community:
+            raise IntakeError("account", order.account, "an account of this community; register first")
+        now = gateway.clock.now
+        if order.valid_to < now:
+            raise IntakeError("valid_to", order.valid_to, f"a time after now, {now}")
+        if isinstance(order, ProfileOrder):
+            order.check(rules)
+            digest = profile_digest(self._domain, order)
+            steps: Sequence[tuple[int, int, int]] = [(s.slot, s.price, s.quantity) for s in order.steps]
+        else:
+            digest = order_digest(self._domain, order)
+            steps = [(order.slot, order.price, order.quantity)]
+        for slot, price, quantity in steps:
+            if relay_gate(rules, slot, order.session) <= now:
+                raise IntakeError("slot", slot, f"one whose gate in session {order.session} is after {now}")
+            if not rules.price_min <= price <= rules.price_max:
+                raise IntakeError("price", price, f"{rules.price_min} to {rules.price_max} micro-token/kWh")
+            if not 1 <= quantity <= rules.connection_limit_wh:
+                raise IntakeError("quantity", quantity, f"1 to {rules.connection_limit_wh} Wh")
+        try:
+            signer = recover(digest, signature)
+        except SignatureError as error:
+            raise IntakeError("signature", "not valid", str(error)) from error
+        if signer not in (member.device, member.owner):
+            raise IntakeError("signature", f"by {signer}", f"the device key {member.device} or the owner's key")
+
+    def _batches(self, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
+        gateway, auction = self._gateway, self._gateway.contracts.call_auction
+        profiles: list[bytes] = []
+        singles: defaultdict[Market, list[bytes]] = defaultdict(list)
+        calls: list[Call] = []
+        steps = 0
+        for submission in waiting:
+            order, signature = submission.order, submission.signature
+            if isinstance(order, Order):
+                singles[order.market].append(order.wire(signature))
+                continue
+            if profiles and steps + len(order.steps) > STEPS_PER_TRANSACTION:
+                calls.append(
+                    auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles))
+                )
+                profiles, steps = [], 0
+            profiles.append(order.wire(signature))
+            steps += len(order.steps)
+        if profiles:
+            calls.append(auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles)))
+        for market, wires in singles.items():
+            for first in range(0, len(wires), ORDERS_PER_TRANSACTION):
+                calls.append(auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION])))
+        return calls
+
+    def _note(
+        self,
+        waiting: Sequence[intake.Submission],
+        found: Sequence[events.Event],
+        skipped: Sequence[events.OrderSkipped],
+    ) -> None:
+        accepted: set[tuple[int, int]] = set()
+        for event in found:
+            if isinstance(event, events.OrdersAccepted):
+                book = Book.of_records(event.records)
+                accepted.update(zip(book.account.tolist(), book.nonce.tolist(), strict=True))
+        relayed = [
+            (entry.order.account, entry.order.nonce)
+            for entry in waiting
+            if (entry.order.account, entry.order.nonce & 0xFFFFFF) in accepted
+        ]
+        block = self._gateway.sender.chain.head().number
+        with self._gateway.store.begin() as transaction:
+            intake.orders_relayed(transaction, relayed, block)
+            reasons = [(event.account, event.nonce, SkipReason(event.reason)) for event in skipped]
+            intake.orders_skipped(transaction, reasons, block)

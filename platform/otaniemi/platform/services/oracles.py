@@ -1,0 +1,81 @@
+"""The oracle service: three reporters, each with its own intake, and their common reports on the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.oracles.meters import MeterFeed, Reading
+from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
+from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.store import members, series
+from otaniemi.platform.services.index import NO_METER
+
+
+class OracleService:
+    """Tariffs and meters of one community.
+
+    Parameters
+    ----------
+    gateway : Gateway
+    sender : Key
+        Who pays the gas of the reports.
+    reporter_keys : sequence of bytes
+        The reporters' private keys.
+    tariffs : TariffSource
+        Where the reporters look prices up.
+    salt_seed : bytes
+        The secret behind the salts of meter leaves.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        sender: Key,
+        reporter_keys: Sequence[bytes],
+        tariffs: TariffSource,
+        salt_seed: bytes,
+    ) -> None:
+        self._gateway, self._sender = gateway, sender
+        self._feeds = [MeterFeed(gateway.rules) for _ in reporter_keys]
+        domain = gateway.contracts.oracle.domain
+        self._reporters = [
+            Reporter(key, domain, gateway.community, gateway.product, tariffs, feed, salt_seed)
+            for key, feed in zip(reporter_keys, self._feeds, strict=True)
+        ]
+        self.leaves: dict[int, tuple[MeterLeaf, ...]] = {}
+
+    def take_reading(self, account: int, slot: int, reading: Reading) -> bool:
+        """Hand the reading of an account's meter to every reporter; True when it is new.
+
+        Raises
+        ------
+        FieldError, OracleError
+            Implausible, too early, too late, or in conflict with one already taken.
+        """
+        now = self._gateway.clock.now
+        new = [feed.take(account, slot, reading, now) for feed in self._feeds]
+        with self._gateway.store.begin() as transaction:
+            series.add_reading(transaction, self._gateway.product, slot, account, reading, now)
+        return any(new)
+
+    def report_tariff(self, feed: Feed, day: int) -> None:
+        """Put the day's prices of ``feed`` on the chain with a quorum of signatures."""
+        signed = report_tariff(self._reporters, self._gateway.rules.quorum, feed, day)
+        oracle = self._gateway.contracts.oracle
+        self._gateway.send([(self._sender, oracle.report_tariff(signed.report, signed.signatures))])
+
+    def report_meters(self, slot: int) -> None:
+        """Put the meter root of ``slot`` on the chain; a silent meter is estimated and marked."""
+        gateway = self._gateway
+        with gateway.store.read() as transaction:
+            everyone = members.of_community(transaction, gateway.community)
+        metered = [member.account for member in everyone if member.meter != NO_METER]
+        signed = report_meters(
+            self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered
+        )
+        oracle = gateway.contracts.oracle
+        gateway.send([(self._sender, oracle.report_meters(signed.report, signed.signatures))])
+        self.leaves[slot] = signed.leaves

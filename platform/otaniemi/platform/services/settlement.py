@@ -1,0 +1,100 @@
+"""The settlement service: what everyone owes for a trading day, proposed, final, debited and credited.
+
+The bills follow from the chain and the meter leaves alone; nobody can derive others, and a wrong line falls to one
+challenge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otaniemi.contracts.chain import events
+from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
+from otaniemi.contracts.rules.calendar import slots_of_day
+from otaniemi.contracts.rules.clearing import clear
+from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.orders import Book
+from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.store import days, markets
+
+
+class SettlementError(OtaniemiError):
+    """A day cannot be billed yet."""
+
+
+class SettlementService:
+    """Bills of one community.
+
+    Parameters
+    ----------
+    gateway : Gateway
+    proposer : Key
+        Owner of ``account``, who deposits the bond and pays the gas.
+    account : int
+        The proposer's account.
+    """
+
+    def __init__(self, gateway: Gateway, proposer: Key, account: int) -> None:
+        self._gateway, self._proposer, self._account = gateway, proposer, account
+        self._settlement = gateway.contracts.settlement
+
+    def bill(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> Bills:
+        """The bills of ``day`` from the chain's index and the meter leaves by slot.
+
+        Raises
+        ------
+        SettlementError
+            A market is not cleared, or a report is missing.
+        """
+        gateway, rules = self._gateway, self._gateway.rules
+        slots = slots_of_day(rules, day)
+        with gateway.store.read() as transaction:
+            retail = days.tariff(transaction, gateway.community, Feed.RETAIL, day)
+            imbalance = days.tariff(transaction, gateway.community, Feed.IMBALANCE, day)
+            if retail is None or imbalance is None:
+                raise SettlementError(f"day {day}: its tariffs are not reported yet")
+            if missing := [slot for slot in slots if slot not in leaves]:
+                raise SettlementError(f"day {day}: meters of slot {missing[0]} are not reported yet")
+            books = {}
+            for state in markets.between(transaction, gateway.community, gateway.product, slots.start, slots.stop):
+                if state.result is None:
+                    raise SettlementError(f"day {day}: {state.market} is not cleared yet")
+                book = Book.of_records(markets.records_of(transaction, state.market))
+                books[state.market] = book, clear(book, rules.price_min, rules.price_max)
+            batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
+        return bill_day(
+            DayFacts(
+                rules=rules,
+                community=gateway.community,
+                day=day,
+                markets=books,
+                batches={gateway.product: batches},
+                meters={(gateway.product, slot): leaves[slot] for slot in slots},
+                retail=retail.prices,
+                imbalance=imbalance.prices,
+            )
+        )
+
+    def propose(self, bills: Bills) -> int:
+        """Put the root of ``bills`` on the chain, with the bond, and keep the lines; the proposal's number."""
+        gateway = self._gateway
+        call = self._settlement.propose_bills(bills, self._account, bills.content_hash)
+        found = gateway.send([(self._proposer, call)])
+        block = gateway.sender.chain.head().number
+        with gateway.store.begin() as transaction:
+            days.add_bills(transaction, bills.community, bills.day, bills.lines, block)
+        return next(event.id for event in found if isinstance(event, events.BillsProposed))
+
+    def pay(self, number: int, bills: Bills) -> None:
+        """After the window: make proposal ``number`` final, then all debits, the parties, and all credits."""
+        settlement, chunks = self._settlement, bills.chunks()
+        calls = [
+            settlement.finalise(number),
+            *[settlement.debit(number, chunk) for chunk in chunks],
+            settlement.pay_parties(number, bills.root),
+            *[settlement.credit(number, chunk) for chunk in chunks],
+        ]
+        self._gateway.send([(self._proposer, call) for call in calls])
