@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from otaniemi.contracts.chain import bindings
 from otaniemi.contracts.chain.artifacts import explain
-from otaniemi.contracts.chain.bindings import Accounts, CallAuction, TestEuro
+from otaniemi.contracts.chain.bindings import Accounts, CallAuction
 from otaniemi.contracts.chain.blocks import Receipt
 from otaniemi.contracts.chain.deploy import Deployment, Parties, deploy
 from otaniemi.contracts.chain.embedded import EmbeddedChain
@@ -53,6 +54,10 @@ class Town:
     @property
     def accounts(self) -> Accounts:
         return Accounts(self.chain, self.address("Accounts"))
+
+    @property
+    def euro(self) -> bindings.TestEuro:
+        return bindings.TestEuro(self.chain, self.address("TestEuro"))
 
     def wire(self, market: Market, rows: Sequence[tuple[int, bool, int, int, int]]) -> bytes:
         """Signed orders (account, buy, price, quantity, source), ready to relay."""
@@ -103,7 +108,7 @@ def build_town() -> Town:
     parties = Parties(keeper.address, keeper.address, keeper.address)
     deployment = deploy(sender, keeper, keeper, parties, rules, withdrawal_delay=3_600)
     accounts = Accounts(chain, deployment.addresses["Accounts"])
-    euro = TestEuro(chain, deployment.addresses["TestEuro"])
+    euro = bindings.TestEuro(chain, deployment.addresses["TestEuro"])
     first = accounts.account_count() + 1
     homes = {account: Key(account.to_bytes(32, "big")) for account in range(first, first + HOMES)}
     everyone = [deployment.rules.retailer, *homes]
