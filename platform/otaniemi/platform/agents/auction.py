@@ -1,6 +1,7 @@
 """The call auction over many slots at once: the rule of the chain, applied to books that never reach it.
 
-Homes bargain day-ahead in indicative rounds that bind nobody; tests and benchmarks trade whole days like this.
+Homes bargain day-ahead in indicative rounds that bind nobody; tests and benchmarks trade whole days like
+this.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.orders import Book, Step
-from otaniemi.platform.agents.home import Fill
+from otaniemi.platform.agents.record import Fill
 
 PRICE_BAND = (-4_000_000, 4_000_000)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.units import MICRO_PER_TOKEN, WH_PER_KWH
 from otaniemi.optimizer.house import Appliance, Battery, ElectricVehicle, EvSession, House, Tariff
+from otaniemi.optimizer.plan import plan
 from otaniemi.platform.community import Ev
 from otaniemi.platform.data.scenario import IntArray, TradingDay
 
 Floats = NDArray[np.float64]
+
+START_NODES = 100
+"""Branch-and-bound nodes spent on a home's appliances."""
 
 
 def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray) -> House:
@@ -27,6 +33,14 @@ def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray) -> 
         ev=_vehicle(devices.ev, day.slot_hours) if devices.ev else None,
         appliances=tuple(Appliance(**machine.model_dump()) for machine in devices.appliances),
     )
+
+
+def appliance_starts(house: House, prices: Tariff | None = None) -> dict[str, int]:
+    """The start slots of the appliances in the cheapest plan at ``prices``, the house's own by default."""
+    if not house.appliances:
+        return {}
+    priced = house if prices is None else replace(house, tariff=prices)
+    return dict(plan(priced, node_limit=START_NODES).starts)
 
 
 def power(wh: IntArray, day: TradingDay) -> Floats:
