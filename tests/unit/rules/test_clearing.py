@@ -135,3 +135,8 @@ def test_the_stored_result_gives_each_fill() -> None:
     stored = (result.price, result.volume, result.demand_above, result.supply_below)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     assert [fill_of(*row, *stored) for row in rows] == result.fills.tolist()
+
+
+def test_a_band_beyond_int32_is_refused() -> None:
+    with pytest.raises(FieldError, match="price_max"):
+        clear(_book(("buy", 1, 1)), 0, 2**31)

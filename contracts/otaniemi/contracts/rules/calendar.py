@@ -6,6 +6,7 @@ community's fixed offset.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum
@@ -19,6 +20,30 @@ MAX_UTC_OFFSET = 14 * 3_600
 MAX_SESSIONS = 8
 MAX_LEAD_SECONDS = 8 * DAY_SECONDS  # how far ahead of its start a slot can be ordered
 PRICE_LIMIT = 2**31 - 1
+
+_ADDRESS = re.compile("0x[0-9a-f]{40}")
+
+_U32, _U64 = 2**32 - 1, 2**64 - 1
+_RANGES = (
+    ("slot_seconds", MIN_SLOT_SECONDS, DAY_SECONDS),
+    ("utc_offset", -MAX_UTC_OFFSET, MAX_UTC_OFFSET),
+    ("products", 1, 7),
+    ("price_min", -PRICE_LIMIT, PRICE_LIMIT),
+    ("price_max", -PRICE_LIMIT, PRICE_LIMIT),
+    ("grid_fee", 0, PRICE_LIMIT),
+    ("platform_fee", 0, PRICE_LIMIT),
+    ("short_cap", 1, PRICE_LIMIT),
+    ("connection_limit_wh", 1, PRICE_LIMIT),
+    ("retailer", 0, _U32),
+    ("grid_operator", 0, _U32),
+    ("platform", 0, _U32),
+    ("nomination_batch_lead", 0, _U32),
+    ("nomination_direct_lead", 0, _U32),
+    ("meter_window", 1, _U32),
+    ("bill_delay", 0, _U32),
+    ("bill_window", 1, _U32),
+    ("bond", 1, _U64),
+)
 
 
 class Product(IntEnum):
@@ -87,21 +112,17 @@ class Rules:
     sessions: tuple[Session, ...]
 
     def __post_init__(self) -> None:
-        within("slot_seconds", self.slot_seconds, MIN_SLOT_SECONDS, DAY_SECONDS)
+        for field, low, high in _RANGES:
+            within(field, getattr(self, field), low, high)
         if DAY_SECONDS % self.slot_seconds:
             raise FieldError("slot_seconds", self.slot_seconds, f"a divisor of {DAY_SECONDS:,}")
         if self.utc_offset % self.slot_seconds:
             raise FieldError("utc_offset", self.utc_offset, f"a multiple of slot_seconds {self.slot_seconds}")
-        within("utc_offset", self.utc_offset, -MAX_UTC_OFFSET, MAX_UTC_OFFSET)
-        within("products", self.products, 1, 2 ** len(Product) - 1)
-        within("price_min", self.price_min, -PRICE_LIMIT, PRICE_LIMIT)
         within("price_max", self.price_max, self.price_min, PRICE_LIMIT)
-        for field in ("grid_fee", "platform_fee", "short_cap"):
-            within(field, getattr(self, field), 0, PRICE_LIMIT)
-        within("connection_limit_wh", self.connection_limit_wh, 1, PRICE_LIMIT)
+        within("platform_fee", self.platform_fee, 0, PRICE_LIMIT - self.grid_fee)
         within("nomination_direct_lead", self.nomination_direct_lead, 0, self.nomination_batch_lead)
-        addresses = [int(address, 16) for address in self.reporters]
-        if addresses != sorted(set(addresses)):
+        addresses = [address.lower() for address in self.reporters]
+        if not all(map(_ADDRESS.fullmatch, addresses)) or addresses != sorted(set(addresses)):
             raise FieldError("reporters", self.reporters, "distinct addresses in ascending order")
         within("quorum", self.quorum, len(self.reporters) // 2 + 1, max(len(self.reporters), 1))
         within("number of sessions", len(self.sessions), 1, MAX_SESSIONS)
@@ -128,8 +149,8 @@ class Rules:
             A field is missing, unknown or out of range.
         """
         fields = set(cls.__dataclass_fields__)
-        for name in sorted(fields ^ set(data)):
-            raise FieldError("rules", name, f"exactly the fields {', '.join(sorted(fields))}")
+        if wrong := sorted(fields ^ set(data)):
+            raise FieldError("a rule", wrong[0], f"each of {', '.join(sorted(fields))}, once")
         sessions = tuple(Session(**session) for session in data["sessions"])
         return cls(**{**data, "reporters": tuple(data["reporters"]), "sessions": sessions})
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otaniemi.contracts.rules.errors import FieldError
+from otaniemi.contracts.rules.errors import FieldError, within
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.merkle import levels_of, proof_of, root_of
-from otaniemi.contracts.rules.orders import RECORD_BYTES, Book
+from otaniemi.contracts.rules.orders import PRICE_BIAS, RECORD_BYTES, Book
 from otaniemi.contracts.rules.units import IntArray
 
 _QUANTITY_BITS = 32
@@ -58,8 +58,11 @@ def clear(book: Book, price_min: int, price_max: int) -> Clearing:
     Raises
     ------
     FieldError
-        A limit lies outside of ``[price_min, price_max]`` or a quantity outside of 1 .. 2^32 - 1.
+        A limit lies outside of ``[price_min, price_max]``, a quantity outside of 1 .. 2^32 - 1, or the band
+        outside of ``int32``.
     """
+    within("price_min", price_min, -PRICE_BIAS, PRICE_BIAS - 1)
+    within("price_max", price_max, price_min, PRICE_BIAS - 1)
     price, quantity, buy = book.price, book.quantity, book.buy
     _check(price, quantity, price_min, price_max)
 
