@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from otaniemi.contracts.rules.lines import Line, Reference, Sums
+from otaniemi.contracts.rules.bills import bills_of
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.errors import RulesError
+from otaniemi.contracts.rules.lines import LINE_TREE, Line, Reference, Sums
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.platform.api.form import Form, Hash, fields_of, from_hex, to_hex
 from otaniemi.platform.api.services import BillStage, BillState
@@ -110,3 +113,16 @@ class BillView(Form):
             root=NodeView.of(state.root),
             transaction=to_hex(state.transaction),
         )
+
+    def holds(self, rules: Rules, community: int) -> bool:
+        """Whether the lines add up to the sums and lead to the root."""
+        try:
+            bills = bills_of(rules, community, self.day, [line.line() for line in self.lines])
+            siblings = [sibling.node() for sibling in self.siblings]
+            own = bills.accounts[0]
+            root = LINE_TREE.root_by(own.node, self.index, self.count, siblings)
+        except (RulesError, OverflowError, IndexError):
+            return False
+        alone = len(bills.accounts) == 1 and own.account == self.account
+        due = own.sums.due == self.due_nano
+        return alone and due and own.sums._asdict() == self.sums.model_dump() and root == self.root.node()

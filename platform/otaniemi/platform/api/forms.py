@@ -74,7 +74,7 @@ class ProfileForm(Form):
     all_or_nothing: bool
     nonce: U32
     valid_to: U64
-    steps: Annotated[tuple[StepForm, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    steps: Annotated[tuple[StepForm, ...], Field(strict=False, min_length=1, max_length=MOST_STEPS)]
     signature: Signature
 
     def order(self) -> ProfileOrder:
@@ -90,14 +90,17 @@ class ProfileForm(Form):
 
 
 class NominationForm(Form):
-    """A signed schedule of consecutive slots of one trading day; the highest ``seq`` counts."""
+    """A signed schedule of consecutive slots of one trading day; the highest ``seq`` counts.
+
+    ``wh`` is the net energy of each, import positive [Wh].
+    """
 
     account: U32
     community: U32
     product: U8
     slot: U32
     seq: Annotated[U32, Field(ge=1)]
-    wh: Annotated[tuple[I32, ...], Field(min_length=1, max_length=1_440, description="import positive [Wh]")]
+    wh: Annotated[tuple[I32, ...], Field(strict=False, min_length=1, max_length=1_440)]
     signature: Signature
 
     def nomination(self) -> Nomination:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from otaniemi.contracts.rules.calendar import Rules, first_slot, slot_start
-from otaniemi.contracts.rules.clearing import fill_leaf
+from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.orders import Order
 from otaniemi.contracts.rules.tariffs import TariffReport
@@ -186,8 +186,22 @@ class RecordView(Form):
             inclusion=InclusionView(prefix=state.prefix, siblings=siblings) if cleared else None,
         )
 
-    def record(self, account: int, nonce: int) -> bytes:
-        """The 16 bytes that the market keeps."""
+    def holds(self, account: int, nonce: int) -> bool:
+        """Whether the fill follows from the result of its market, proven up to its root; True before clearing."""
+        result, inclusion = self.result, self.inclusion
+        if result is None or inclusion is None:
+            return result is None and inclusion is None and self.fill_wh is None
+        leaf = fill_leaf(self.index, self._record(account, nonce), inclusion.prefix)
+        siblings = [from_hex(sibling) for sibling in inclusion.siblings]
+        return verify(from_hex(result.root), leaf, self.index, result.order_count, siblings) and (
+            self.fill_wh
+            == fill_of(
+                self.buy, self.price, self.quantity, inclusion.prefix,
+                result.price, result.volume_wh, result.demand_above_wh, result.supply_below_wh,
+            )
+        )  # fmt: skip
+
+    def _record(self, account: int, nonce: int) -> bytes:
         return Order(
             account, self.community, self.product, self.slot, self.session,
             self.price, self.quantity, self.source, self.buy, nonce, 0,
@@ -221,20 +235,9 @@ class OrderView(Form):
             records=tuple(RecordView.of(record) for record in state.records),
         )
 
-    def inclusion_holds(self) -> bool:
-        """Whether the proof of every cleared record leads to the root of its market's result."""
-        return all(
-            record.result is None
-            or record.inclusion is None
-            or verify(
-                from_hex(record.result.root),
-                fill_leaf(record.index, record.record(self.account, self.nonce), record.inclusion.prefix),
-                record.index,
-                record.result.order_count,
-                [from_hex(sibling) for sibling in record.inclusion.siblings],
-            )
-            for record in self.records
-        )
+    def holds(self) -> bool:
+        """Whether every fill follows from the root of its market."""
+        return all(record.holds(self.account, self.nonce) for record in self.records)
 
 
 class NominationView(Form):
