@@ -107,8 +107,12 @@ class HomeModel:
         self._buy_price = series("buy_price", buy_price, slots)
         self._sell_price = series("sell_price", sell_price, slots)
         self._home.set_local_prices(self._buy_price, self._sell_price)
-        self._home.set_local_caps(np.broadcast_to(buy_cap_kwh, slots), np.broadcast_to(sell_cap_kwh, slots))
-        self._stale |= {"costs": True, "bounds": True}
+        caps = np.broadcast_to(buy_cap_kwh, slots), np.broadcast_to(sell_cap_kwh, slots)
+        known = self._home.local_buy_cap, self._home.local_sell_cap
+        self._stale["costs"] = True
+        if not (np.array_equal(caps[0], known[0]) and np.array_equal(caps[1], known[1])):
+            self._home.set_local_caps(caps[0].copy(), caps[1].copy())
+            self._stale["bounds"] = True
 
     def close_local(self) -> None:
         """Plan at retail prices alone."""
@@ -222,10 +226,10 @@ class HomeModel:
     def _tangent(self, slot: int, price: float, fee: float) -> _Tangent:
         self._set_price(slot, price + fee, price)
         value = self._optimum()
-        solution = self._kept.solution()
+        solution = self._kept.columns()
         column = self._home.column
         demand = solution[column["local_buy"][slot]] - solution[column["local_sell"][slot]]
-        return _Tangent(price, value, float(demand), solution)
+        return _Tangent(price, value, demand, solution)
 
     def _set_price(self, slot: int, buy: float, sell: float) -> None:
         self._kept.set_cost(int(self._home.column["local_buy"][slot]), buy)
@@ -257,7 +261,7 @@ class _Tangent:
     price: float
     value_eur: float
     demand_kwh: float
-    solution: Floats
+    solution: list[float]
 
     def at(self, price: float) -> float:
         """The tangent's value at another price."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -360,7 +360,7 @@ class HomeProgram:
             values[name] = array
         return _without_wash(Flows(**values))
 
-    def flows_at(self, solution: Floats, slot: int) -> Flows:
+    def flows_at(self, solution: Sequence[float], slot: int) -> Flows:
         """Energy of one slot, shape (1,), without the rest."""
         at = int(np.searchsorted(self.ev_slots, slot))
         home = at < self.ev_slots.size and self.ev_slots[at] == slot

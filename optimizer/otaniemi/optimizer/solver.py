@@ -14,6 +14,7 @@ from otaniemi.optimizer.house import Floats
 Ints = NDArray[np.int32]
 INFINITY = highspy.kHighsInf
 PROVEN_EUR = 1e-6
+_DUAL, _PRIMAL = 1, 4
 
 
 @dataclass
@@ -80,6 +81,8 @@ class KeptProgram:
         self._solver = quiet_solver()
         self._solver.setOptionValue("presolve", "off")
         self._solver.setOptionValue("solver", "simplex")
+        self._solver.setOptionValue("primal_simplex_bound_perturbation_multiplier", 0.0)
+        self._feasible = False
         pass_program(self._solver, program)
         self._all_columns = np.arange(program.cost.size, dtype=np.int32)
         self._all_rows = np.arange(program.row_lower.size, dtype=np.int32)
@@ -89,10 +92,12 @@ class KeptProgram:
 
     def bounds_changed(self) -> None:
         program = self.program
+        self._feasible = False
         self._solver.changeColsBounds(self._all_columns.size, self._all_columns, program.lower, program.upper)
 
     def rows_changed(self) -> None:
         program = self.program
+        self._feasible = False
         self._solver.changeRowsBounds(
             self._all_rows.size, self._all_rows, program.row_lower, program.row_upper
         )
@@ -104,18 +109,28 @@ class KeptProgram:
 
     def solve(self) -> bool:
         """Whether there is an optimum."""
+        # Changed costs leave the last plan feasible, which suits the primal method, changed bounds the dual one.
+        self._solver.setOptionValue("simplex_strategy", _PRIMAL if self._feasible else _DUAL)
         self._solver.run()
-        if self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+        self._feasible = bool(self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+        if self._feasible:
             return True
         # A hot start from another day's basis can end in numerical trouble; a cold one tells that apart.
         self._solver.clearSolver()
+        self._solver.setOptionValue("simplex_strategy", _DUAL)
         self._solver.run()
-        return bool(self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+        self._feasible = bool(self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+        return self._feasible
 
     def value(self) -> float:
         """Objective at the optimum."""
-        return float(self._solver.getInfo().objective_function_value)
+        return float(self._solver.getObjectiveValue())
 
     def solution(self) -> Floats:
         """Columns at the optimum, shape (columns,)."""
-        return np.array(self._solver.getSolution().col_value)
+        return np.array(self.columns())
+
+    def columns(self) -> list[float]:
+        """The same as a list, which is quicker where a few of them are read."""
+        columns: list[float] = self._solver.getSolution().col_value
+        return columns

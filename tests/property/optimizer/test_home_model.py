@@ -185,6 +185,7 @@ def test_replanning_what_went_as_planned_changes_no_cost(data: dict[str, Any], s
     )
     after = replan(house, before, now, state, np.zeros(house.slots))
     assert after.cost_eur == pytest.approx(before.cost_eur, abs=5e-6)
+    assert 0.0 <= after.gap_eur <= 1e-6
     assert faults(data, after.to_dict()) == []
 
 

@@ -26,6 +26,13 @@ EV = {
 }
 BATTERY = {"capacity_kwh": 10, "power_kw": 2, "initial_soc": 0.5, "final_soc": 0.5, "wear_eur_per_kwh": 0.01}
 
+FULL_AND_LOSSY = BATTERY | {
+    "initial_soc": 1.0,
+    "charge_efficiency": 0.5,
+    "discharge_efficiency": 0.5,
+    "wear_eur_per_kwh": 0.0,
+}
+
 
 def house(prices: list[float], feed_in: list[float], load: list[float], **fields: Any) -> House:
     """A home of hourly slots."""
@@ -60,11 +67,10 @@ def test_the_vehicle_feeds_the_home_but_not_the_grid() -> None:
 
 
 def test_paid_to_import_a_home_does_not_burn_energy_in_its_battery() -> None:
-    lossy = BATTERY | {"charge_efficiency": 0.5, "discharge_efficiency": 0.5, "wear_eur_per_kwh": 0.0}
-    day = plan(house([-0.1], [-0.2], [1.0], battery=lossy))
-    # Charging 2 kW only; charging and discharging at once would take in more.
-    assert day.import_kw == pytest.approx([3.0])
-    assert day.battery_discharge_kw == pytest.approx([0.0])
+    day = plan(house([-0.1], [-0.2], [1.0], battery=FULL_AND_LOSSY))
+    # Full, it can only take in more by giving some back in the same hour: 2 in, 0.5 out, 1.5 burnt.
+    assert day.import_kw == pytest.approx([1.0])
+    assert day.battery_charge_kw == pytest.approx([0.0])
 
 
 def test_when_feeding_in_pays_more_a_home_still_does_one_at_a_time() -> None:
@@ -212,6 +218,14 @@ def test_replanning_keeps_what_has_run_and_moves_what_has_not() -> None:
         replan(noon, before, 4, State(), np.zeros(4))
 
 
+def test_bought_energy_that_nobody_needs_is_not_burnt_in_the_battery() -> None:
+    home = house([0.1], [-0.2], [1.0], battery=FULL_AND_LOSSY)
+    after = replan(home, plan(home), 0, State(), np.array([4.0]))
+    # Of 4 kWh bought the load takes 1; feeding in the rest costs 0.2 each.
+    assert after.battery_charge_kw == pytest.approx([0.0])
+    assert after.cost_eur == pytest.approx(0.6)
+
+
 def test_neighbours_share_sun_for_the_fee() -> None:
     sunny = house([0.5], [0.1], [0.0], pv_kw=[2.0])
     shady = house([0.5], [0.1], [1.5])
@@ -224,8 +238,9 @@ def test_neighbours_share_sun_for_the_fee() -> None:
 
 def test_no_neighbour_passes_vehicle_energy_on_to_the_grid() -> None:
     with_ev = house([0.5, 0.1], [0.4, 0.1], [0.0, 0.0], ev=EV)
-    bystander = house([0.5, 0.1], [0.4, 0.1], [0.0, 0.0])
-    assert community_optimum([with_ev, bystander], 0.01).cost_eur == pytest.approx(0.0)
+    bystander = house([0.5, 0.1], [0.4, 0.1], [0.0, 0.0], pv_kw=[1.0, 0.0])
+    # The bystander's own kWh earns 0.4; another from the vehicle would earn it too, for 0.01 + 0.02 + 0.1.
+    assert community_optimum([with_ev, bystander], 0.01).cost_eur == pytest.approx(-0.4)
 
 
 def test_homes_of_different_length_are_no_community() -> None:
