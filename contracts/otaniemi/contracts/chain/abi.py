@@ -78,6 +78,19 @@ class Abi:
         """Constructor arguments as they follow the creation code."""
         return encode(self._constructor, arguments)
 
+    def constructed_with(self, data: bytes) -> tuple[Any, ...]:
+        """The constructor arguments that ``construct`` encoded.
+
+        Raises
+        ------
+        ValueError
+            ``data`` is not exactly what the constructor takes.
+        """
+        arguments = _decode(self._constructor, data)
+        if self.construct(*arguments) != data:
+            raise ValueError("the constructor takes other arguments")
+        return arguments
+
     def call(self, function: str, *arguments: Any) -> bytes:
         """Calldata of ``function``."""
         entry = self.functions[function]

@@ -62,7 +62,7 @@ def read_meters(path: Path) -> dict[tuple[int, int], list[MeterLeaf]]:
         Names the first line that is not as it was written.
     """
     meters: dict[tuple[int, int], list[MeterLeaf]] = {}
-    previous = (-1, -1, -1)
+    places: list[tuple[str, tuple[int, int, int]]] = []
     for where, text, data in _read(path):
         try:
             product, slot = _integers((data["product"], data["slot"]))
@@ -78,9 +78,8 @@ def read_meters(path: Path) -> dict[tuple[int, int], list[MeterLeaf]]:
         except (KeyError, TypeError, ValueError, RulesError) as error:
             raise WrongLeafError(where, f"is no meter leaf ({error})") from error
         _compare(where, text, again, f"the meter of account {leaf.account} in slot {slot}")
-        if previous >= (*key, leaf.account):
-            raise WrongLeafError(where, "stands out of order; leaves ascend by product, slot and account")
-        previous = (*key, leaf.account)
+        places.append((where, (product, slot, leaf.account)))
+        _check_order(places)
         meters.setdefault(key, []).append(leaf)
     return meters
 
@@ -107,6 +106,14 @@ def read_bills(path: Path) -> list[Line]:
         _compare(where, text, again, f"the bill of account {line.account} in slot {line.slot}")
         lines.append(line)
     return lines
+
+
+def _check_order(places: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
+    """The last of ``places`` must follow the one before; else the one that fits neither neighbour is wrong."""
+    if len(places) < 2 or places[-2][1] < places[-1][1]:
+        return
+    culprit = places[-2 if len(places) == 2 or places[-3][1] < places[-1][1] else -1][0]
+    raise WrongLeafError(culprit, "stands out of order; leaves ascend by product, slot and account")
 
 
 def _integers(values: Iterable[Any]) -> list[int]:

@@ -1,0 +1,102 @@
+"""The bills of a trading day, derived anew and held against what was published and proposed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
+from otaniemi.contracts.rules.calendar import Rules, slots_of_day
+from otaniemi.contracts.rules.lines import Line
+from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.platform.audit.findings import Finding
+from otaniemi.platform.audit.leaves import Meters, bills_file
+from otaniemi.platform.audit.state import State
+
+
+@dataclass(frozen=True)
+class PublishedDay:
+    """What the leaves say of a trading day; None where the file is wrong, which is a finding of its own."""
+
+    meters: Meters | None
+    lines: Sequence[Line] | None
+
+
+def facts_of(state: State, rules: Rules, community: int, day: int, meters: Meters) -> DayFacts:
+    """What the bills of a trading day follow from.
+
+    Raises
+    ------
+    LookupError
+        A tariff of the day was not reported.
+    """
+    slots = slots_of_day(rules, day)
+    return DayFacts(
+        rules=rules,
+        community=community,
+        day=day,
+        markets={
+            market: cleared
+            for market, cleared in state.cleared.items()
+            if market.community == community and market.slot in slots
+        },
+        batches={
+            product: batches
+            for (place, product, billed), batches in state.nominations.items()
+            if (place, billed) == (community, day)
+        },
+        meters=meters,
+        retail=state.tariffs[community, Feed.RETAIL, day],
+        imbalance=state.tariffs[community, Feed.IMBALANCE, day],
+    )
+
+
+def derive(state: State, rules: Rules, community: int, day: int, meters: Meters) -> Bills:
+    """The only right bills of a trading day.
+
+    Raises
+    ------
+    LookupError
+        A tariff of the day was not reported.
+    RulesError
+        An order has no meter leaf, or a line would need too many references.
+    """
+    return bill_day(facts_of(state, rules, community, day, meters))
+
+
+def compare_lines(day: int, published: Sequence[Line], derived: Sequence[Line]) -> Iterator[Finding]:
+    """The first published line that is not the derived one in its place."""
+    name = bills_file_name(day)
+    for number, (line, right) in enumerate(zip(published, derived, strict=False), start=1):
+        if line != right:
+            yield Finding(f"{name} line {number}", _difference(line, right))
+            return
+    if len(published) != len(derived):
+        yield Finding(name, f"has {len(published)} lines; {len(derived)} follow from the chain")
+
+
+def zero_sums(day: int, lines: Sequence[Line]) -> Iterator[Finding]:
+    """Slots in which bought and sold energy, or what is paid for it, do not cancel."""
+    sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for line in lines:
+        total = sums[line.product, line.slot]
+        total[0] += line.trade_wh
+        total[1] += line.trade_money
+    for (product, slot), (wh, money) in sorted(sums.items()):
+        if wh or money:
+            place = f"{bills_file_name(day)} product {product} slot {slot}"
+            yield Finding(place, f"trades sum to {wh} Wh and {money} nano-token, not to zero")
+
+
+def bills_file_name(day: int) -> str:
+    """Name of the file of the day's bill lines."""
+    from pathlib import Path
+
+    return bills_file(Path(), day).name
+
+
+def _difference(line: Line, right: Line) -> str:
+    names = [name for name in Line.__slots__ if getattr(line, name) != getattr(right, name)]
+    told = ", ".join(f"{name} is {getattr(line, name)}, not {getattr(right, name)}" for name in names[:3])
+    return f"account {right.account}, slot {right.slot}: {told}"

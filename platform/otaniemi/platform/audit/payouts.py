@@ -1,0 +1,216 @@
+"""Bills from proposal to payment: derived anew, then followed to the last nano-token."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from otaniemi.contracts.chain import events as e
+from otaniemi.contracts.rules.bills import Bills
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.lines import Sums
+from otaniemi.platform.audit.days import compare_lines, derive, zero_sums
+from otaniemi.platform.audit.findings import Finding
+from otaniemi.platform.audit.leaves import content_hash
+from otaniemi.platform.audit.published import Published
+from otaniemi.platform.audit.state import State
+from otaniemi.platform.audit.steps import Step
+
+MODULE = "Settlement"
+
+
+@dataclass
+class Proposal:
+    """Bills as proposed; ``bills`` are the right ones of that day where they could be derived.
+
+    ``faults`` say why the proposal is not right, ``due`` are the accounts
+    that are still to be debited or credited.
+    """
+
+    event: e.BillsProposed
+    where: str
+    bills: Bills | None
+    faults: list[str]
+    due: dict[int, Sums] = field(default_factory=dict)
+    retail_claim: int = 0
+    operator_claim: int = 0
+    open: bool = True
+
+
+class Payouts:
+    """Follows every proposal; only those of ``community`` are derived."""
+
+    def __init__(self, community: int, state: State, published: Published, counts: Counter[str]) -> None:
+        self._community, self._state, self._published, self._counts = community, state, published, counts
+        self._findings: list[Finding] = published.findings
+        self.proposals: dict[int, Proposal] = {}
+        self.final: dict[tuple[int, int], int] = {}
+        self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
+            e.BillsProposed: self._proposed,
+            e.BillsVoided: self._voided,
+            e.BillsFinal: self._made_final,
+            e.BondReturned: self._bond_returned,
+            e.LocksReleased: self._locks_released,
+            e.Reserved: self._reserved,
+            e.Debited: self._debited,
+            e.PartiesPaid: self._parties_paid,
+            e.Credited: self._credited,
+        }
+
+    def handler(self, kind: type[e.Event]) -> Callable[[Any, Step], Iterable[str]] | None:
+        """What follows an event of this kind; None for one that is not about bills."""
+        return self._handlers.get(kind)
+
+    def finish(self) -> list[Finding]:
+        """Wrong proposals that nobody refuted, and money left in the pot."""
+        findings = [
+            Finding(proposal.where, fault)
+            for proposal in self.proposals.values()
+            for fault in proposal.faults
+        ]
+        busy = any(proposal.open or proposal.due for proposal in self.proposals.values())
+        left = self._state.ledger.pots[MODULE]
+        if left and not busy:
+            findings.append(Finding("contract Settlement", f"{left:,} nano-token are left in its pot"))
+        return findings
+
+    def _proposed(self, event: e.BillsProposed, step: Step) -> Iterable[str]:
+        taken = self._state.ledger.debit(MODULE, event.proposer, event.bond)
+        if taken != event.bond:
+            yield f"takes a bond of {event.bond} where account {event.proposer} has {taken}"
+        ours = event.community == self._community
+        bills, faults = self._hold_against(event) if ours else (None, [])
+        self.proposals[event.id] = Proposal(event, step.where, bills, faults)
+
+    def _hold_against(self, event: e.BillsProposed) -> tuple[Bills | None, list[str]]:
+        """The right bills of the day, and what is wrong with the proposed ones."""
+        rules, day = self._rules(event.community, event.day), event.day
+        meters, lines = self._published.meters(day), self._published.lines(day)
+        if meters is None:
+            return None, []
+        bills = derive(self._state, rules, self._community, day, meters)
+        derived = bills.lines
+        self._counts["bills"] += len(derived)
+        self._findings += zero_sums(day, derived)
+        if lines is not None:
+            self._findings += compare_lines(day, lines, derived)
+        right = e.BillsProposed(
+            event.community,
+            event.day,
+            event.id,
+            event.proposer,
+            bills.root.hash,
+            bills.root.sums,
+            len(bills.accounts),
+            content_hash(derived),
+            rules.bond,
+        )
+        names = [name for name in e.BillsProposed.__slots__ if getattr(event, name) != getattr(right, name)]
+        told = (f"{name} is {_text(event, name)}, not {_text(right, name)}" for name in names)
+        return bills, [f"proposes bills of day {day} that do not follow: {', '.join(told)}"] if names else []
+
+    def _rules(self, community: int, day: int) -> Rules:
+        rules = self._state.rules_at(community, day)
+        if rules is None:
+            raise LookupError(f"community {community} has no rules on day {day}")
+        return rules
+
+    def _voided(self, event: e.BillsVoided, _: Step) -> Iterable[str]:
+        proposal = self.proposals[event.id]
+        if proposal.bills is not None and not proposal.faults:
+            yield f"voids bills {event.id}, which are right"
+        proposal.open, proposal.faults = False, []
+        self._state.ledger.credit(MODULE, event.challenger, proposal.event.bond // 2)
+
+    def _made_final(self, event: e.BillsFinal, _: Step) -> Iterable[str]:
+        proposal = self.proposals[event.id]
+        proposal.open = False
+        self.final[event.community, event.day] = event.id
+        if proposal.bills is not None and not proposal.faults:
+            proposal.due = {bill.account: bill.sums for bill in proposal.bills.accounts if bill.sums.due}
+        self._counts["billed_days"] += 1
+        return ()
+
+    def _bond_returned(self, event: e.BondReturned, _: Step) -> Iterable[str]:
+        proposal = self.proposals[event.id]
+        proposal.open = False
+        self._state.ledger.credit(MODULE, event.proposer, event.bond)
+        if (event.proposer, event.bond) != (proposal.event.proposer, proposal.event.bond):
+            yield f"returns a bond of {event.bond} to account {event.proposer}, who did not put it up"
+
+    def _locks_released(self, event: e.LocksReleased, _: Step) -> Iterable[str]:
+        released = self._state.ledger.release_locks(MODULE, event.community, event.day)
+        if released != event.nano:
+            yield f"releases locks of {event.nano}; the orders of day {event.day} locked {released}"
+
+    def _reserved(self, event: e.Reserved, _: Step) -> Iterable[str]:
+        self._state.ledger.reserve_from_pot(MODULE, event.nano)
+        return ()
+
+    def _debited(self, event: e.Debited, _: Step) -> Iterable[str]:
+        proposal, ledger = self._paying(event), self._state.ledger
+        for entry in event.entries:
+            free = ledger.free[entry.account]
+            if proposal.bills:
+                sums = proposal.due.pop(entry.account, None)
+                right = _debit(entry.account, sums, free) if sums else None
+                if entry != right:
+                    yield f"says {entry}; by the bills it is {right}"
+            if ledger.debit(MODULE, entry.account, entry.taken) != entry.taken:
+                yield f"takes {entry.taken} of account {entry.account}, which has {free}"
+            proposal.retail_claim += entry.retail_claim
+            proposal.operator_claim += entry.operator_claim
+
+    def _parties_paid(self, event: e.PartiesPaid, _: Step) -> Iterable[str]:
+        proposal, ledger = self._paying(event), self._state.ledger
+        rules = self._rules(event.community, event.day)
+        owing = [account for account, sums in proposal.due.items() if sums.due > 0]
+        if owing:
+            yield f"pays the parties before account {owing[0]} was debited"
+        sums = Sums(*proposal.event.sums)
+        right = (
+            sums.retail - proposal.retail_claim,
+            sums.imbalance + sums.grid_fee - proposal.operator_claim,
+            sums.platform_fee,
+        )
+        paid = event.retailer, event.grid_operator, event.platform
+        if paid != right:
+            yield f"pays retailer, operator and platform {paid}; by the bills it is {right}"
+        parties = rules.retailer, rules.grid_operator, rules.platform
+        for account, nano in zip(parties, paid, strict=True):
+            if nano < 0 and ledger.debit(MODULE, account, -nano) != -nano:
+                yield f"takes {-nano} of account {account}, which has less"
+        for account, nano in zip(parties, paid, strict=True):
+            if nano > 0:
+                ledger.credit(MODULE, account, nano)
+
+    def _credited(self, event: e.Credited, _: Step) -> Iterable[str]:
+        proposal = self._paying(event)
+        for entry in event.entries:
+            if proposal.bills:
+                sums = proposal.due.pop(entry.account, None)
+                right = e.Credit(entry.account, -sums.due) if sums else None
+                if entry != right:
+                    yield f"says {entry}; by the bills it is {right}"
+            self._state.ledger.credit(MODULE, entry.account, entry.nano)
+
+    def _paying(self, event: e.Debited | e.PartiesPaid | e.Credited) -> Proposal:
+        number = self.final.get((event.community, event.day))
+        if number is None:
+            raise LookupError(f"day {event.day} of community {event.community} has no final bills")
+        return self.proposals[number]
+
+
+def _debit(account: int, sums: Sums, free: int) -> e.Debit:
+    """What an account pays of its bill, and who claims the rest: the retailer first, then the operator."""
+    taken = min(sums.due, free)
+    missing = sums.due - taken
+    retail = min(max(sums.retail, 0), missing)
+    return e.Debit(account, taken, retail, missing - retail)
+
+
+def _text(event: e.BillsProposed, name: str) -> str:
+    value = getattr(event, name)
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

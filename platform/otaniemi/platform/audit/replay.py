@@ -1,0 +1,294 @@
+"""The chain walked once: every transaction is judged by the rules, every event moves the auditor's own books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from otaniemi.contracts.chain import events as e
+from otaniemi.contracts.chain.artifacts import artifact
+from otaniemi.contracts.chain.deploy import CONTRACTS, MARKET_MODULE, SETTLEMENT_MODULE, Deployment
+from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.errors import RulesError
+from otaniemi.contracts.rules.meters import MeterReport
+from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
+from otaniemi.contracts.rules.schedules import Nomination, decode_entries
+from otaniemi.contracts.rules.signing import Domain, checksum
+from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
+from otaniemi.platform.audit.findings import Finding
+from otaniemi.platform.audit.nominations import NominationJudge
+from otaniemi.platform.audit.orders import OrderJudge
+from otaniemi.platform.audit.payouts import Payouts
+from otaniemi.platform.audit.published import Published
+from otaniemi.platform.audit.reports import SIGNATURE_BYTES, fault_of_meters, fault_of_tariff
+from otaniemi.platform.audit.state import Account, State
+from otaniemi.platform.audit.steps import Step
+
+_JUDGED = (e.OrdersAccepted, e.OrderSkipped, e.NominationsAccepted, e.NominationSkipped)
+_WH_BYTES = 4
+
+
+class Replay:
+    """Walks the steps of a chain and collects what does not hold.
+
+    Attributes
+    ----------
+    state : State
+        What the chain says, as far as it was walked.
+    findings : list of Finding
+        In order of discovery.
+    counts : Counter
+        What was checked.
+    """
+
+    def __init__(self, deployment: Deployment, published: Published) -> None:
+        self.deployment = deployment
+        self.state = State()
+        self.findings: list[Finding] = published.findings
+        self.counts: Counter[str] = Counter()
+        self.payouts = Payouts(deployment.community, self.state, published, self.counts)
+        self._published = published
+        self._domains = {
+            name: Domain(deployment.chain_id, address) for name, address in deployment.addresses.items()
+        }
+        self._created: set[str] = set()
+        self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
+            e.Transfer: self._transfer,
+            e.Registered: self._registered,
+            e.DeviceKeySet: self._device_key,
+            e.MeterApproved: self._meter_approved,
+            e.ModuleGranted: self._module_granted,
+            e.Deposited: self._deposited,
+            e.WithdrawalRequested: self._withdrawal_requested,
+            e.Withdrawn: self._withdrawn,
+            e.RulesSet: self._rules_set,
+            e.OrdersAccepted: self._orders_accepted,
+            e.OrderSkipped: self._order_skipped,
+            e.Cleared: self._cleared,
+            e.NominationsAccepted: self._nominations_accepted,
+            e.TariffReported: self._tariff_reported,
+            e.MetersReported: self._meters_reported,
+        }
+
+    def run(self, steps: Iterable[Step]) -> None:
+        """Walk ``steps``, then look at what must hold at the end."""
+        for step in steps:
+            self.counts["transactions"] += 1
+            for why in self._walk(step):
+                self.findings.append(Finding(step.where, why))
+        self._finish()
+
+    def _walk(self, step: Step) -> Iterable[str]:
+        if step.transaction.chain_id != self.deployment.chain_id:
+            yield f"is signed for chain {step.transaction.chain_id}, not {self.deployment.chain_id}"
+        if step.transaction.to is None:
+            yield from self._creation(step)
+        try:
+            yield from self._judge(step)
+            for event in step.events:
+                handler = self._handlers.get(type(event)) or self.payouts.handler(type(event))
+                if handler:
+                    yield from handler(event, step)
+        except (RulesError, LookupError) as error:
+            yield f"{step.function or 'its events'}: {error}"
+
+    def _finish(self) -> None:
+        missing = [name for name in CONTRACTS if name not in self._created]
+        for name in missing:
+            where = f"contract {name} at {self.deployment.addresses[name]}"
+            self.findings.append(Finding(where, "was not created on this chain"))
+        if not self.state.versions[self.deployment.community]:
+            self.findings.append(
+                Finding(f"community {self.deployment.community}", "has no rules on this chain")
+            )
+        self.findings += self.payouts.finish()
+        surplus = self.state.escrow_micro * 1000 - self.state.ledger.owed
+        if surplus < 0:
+            why = f"holds {-surplus:,} nano-token less than it owes"
+            self.findings.append(Finding("contract Accounts", why))
+        self.findings += self._published.finish()
+
+    def _creation(self, step: Step) -> Iterable[str]:
+        """A contract of ours must be created by the committed code, with the others' addresses."""
+        created, addresses = checksum(step.transaction.created), self.deployment.addresses
+        for name in (name for name, address in addresses.items() if address == created):
+            compiled = artifact(name)
+            self._created.add(name)
+            if not step.transaction.data.startswith(compiled.creation_code):
+                yield f"creates {name} with other code than the committed one"
+                return
+            try:
+                given = compiled.abi.constructed_with(step.transaction.data[len(compiled.creation_code) :])
+            except ValueError as error:
+                yield f"creates {name}: {error}"
+                return
+            for argument, value in zip(CONTRACTS[name], given, strict=True):
+                if value != addresses.get(argument, value):
+                    yield f"creates {name} with {value} for {argument}, not {addresses[argument]}"
+
+    def _judge(self, step: Step) -> Iterable[str]:
+        """Orders and nominations, which events alone cannot vouch for: their signatures are in the calldata."""
+        actual = [event for event in step.events if isinstance(event, _JUDGED)]
+        a, now = step.arguments, step.time
+        orders = OrderJudge(self.state, self._domains["CallAuction"], now)
+        nominations = NominationJudge(self.state, self._domains["Schedules"], now)
+        expected: list[e.Event] = []
+        match step.function:
+            case "relayOrders":
+                expected = orders.relay_orders(Market.of(a["market"]), a["orders"])
+            case "relayProfiles":
+                expected = orders.relay_profiles(a["community"], a["product"], a["session"], a["profiles"])
+            case "placeOrder":
+                expected = orders.place_order(_direct_order(a, now), step.sender)
+            case "nominateBatch":
+                expected = nominations.nominate_batch(
+                    a["community"], a["product"], a["day"], a["nominations"]
+                )
+            case "nominate":
+                expected = nominations.nominate(_nomination(a), step.sender)
+        self.counts["signatures"] += orders.signatures + nominations.signatures
+        yield from _difference(actual, expected)
+
+    def _transfer(self, event: e.Transfer, _: Step) -> Iterable[str]:
+        accounts = self.deployment.addresses["Accounts"]
+        self.state.escrow_micro += event.value * ((event.to == accounts) - (event.source == accounts))
+        return ()
+
+    def _registered(self, event: e.Registered, _: Step) -> Iterable[str]:
+        self.counts["accounts"] += 1
+        self.state.accounts[event.account] = Account(event.community, event.owner, event.owner)
+        return ()
+
+    def _device_key(self, event: e.DeviceKeySet, _: Step) -> Iterable[str]:
+        self.state.accounts[event.account].order_key = event.key
+        return ()
+
+    def _meter_approved(self, event: e.MeterApproved, _: Step) -> Iterable[str]:
+        self.state.accounts[event.account].products.add(event.product)
+        return ()
+
+    def _module_granted(self, event: e.ModuleGranted, _: Step) -> Iterable[str]:
+        addresses = self.deployment.addresses
+        rightful = {addresses["CallAuction"]: MARKET_MODULE, addresses["Settlement"]: SETTLEMENT_MODULE}
+        if event.role not in (0, rightful.get(event.module)):
+            yield f"gives {event.module}, which is none of the deployed modules, role {event.role} over money"
+
+    def _deposited(self, event: e.Deposited, _: Step) -> Iterable[str]:
+        self.state.ledger.deposit(event.account, event.nano)
+        return ()
+
+    def _withdrawal_requested(self, event: e.WithdrawalRequested, _: Step) -> Iterable[str]:
+        self.state.ledger.request_withdrawal(event.account, event.nano)
+        return ()
+
+    def _withdrawn(self, event: e.Withdrawn, _: Step) -> Iterable[str]:
+        sent, owner = self.state.ledger.withdraw(event.account), self.state.accounts[event.account].owner
+        if (sent, owner) != (event.nano, event.to):
+            yield f"sends {event.nano} to {event.to}; {sent} to {owner} were requested"
+
+    def _rules_set(self, event: e.RulesSet, _: Step) -> Iterable[str]:
+        versions = self.state.versions[event.community]
+        versions.append((event.from_day, event.rules))
+        first = event.community == self.deployment.community and len(versions) == 1
+        if first and event.rules != self.deployment.rules:
+            yield "sets other rules for the community than the deployment file tells"
+
+    def _orders_accepted(self, event: e.OrdersAccepted, _: Step) -> Iterable[str]:
+        self.counts["orders"] += len(event.records) // RECORD_BYTES
+        self.state.batches[event.market].append(event.records)
+        return ()
+
+    def _order_skipped(self, _: e.OrderSkipped, __: Step) -> Iterable[str]:
+        self.counts["skipped_orders"] += 1
+        return ()
+
+    def _cleared(self, event: e.Cleared, _: Step) -> Iterable[str]:
+        self.counts["markets"] += 1
+        rules, book = self.state.rules_of(event.market), self.state.book(event.market)
+        if rules is None:
+            yield f"clears {event.market}, where nothing is traded"
+            return
+        c = clear(book, rules.price_min, rules.price_max)
+        self.state.cleared[event.market] = book, c
+        right = e.Cleared(
+            event.market,
+            c.price,
+            c.lo,
+            c.hi,
+            c.volume,
+            c.demand_above,
+            c.supply_below,
+            len(book),
+            fill_root(book, c),
+        )
+        yield from _difference([event], [right])
+
+    def _nominations_accepted(self, event: e.NominationsAccepted, _: Step) -> Iterable[str]:
+        nominations = decode_entries(event.community, event.product, event.entries)
+        self.counts["nominations"] += len(nominations)
+        self.state.nominations[event.community, event.product, event.day].append(nominations)
+        return ()
+
+    def _tariff_reported(self, event: e.TariffReported, step: Step) -> Iterable[str]:
+        report = TariffReport(event.community, event.feed, event.day, unpack_prices(event.prices))
+        self.counts["tariffs"] += 1
+        key = event.community, event.feed, event.day
+        if key in self.state.tariffs:
+            yield f"reports feed {event.feed} of day {event.day} again"
+        self.state.tariffs[key] = report.prices
+        rules = self.state.rules_at(event.community, event.day)
+        signatures = self._signatures(step, "reportTariff")
+        if rules is None or signatures is None:
+            yield "reports a tariff without showing who signed it"
+            return
+        fault = fault_of_tariff(rules, self._domains["Oracle"], report, signatures, step.time)
+        yield from (fault,) if fault else ()
+
+    def _meters_reported(self, event: e.MetersReported, step: Step) -> Iterable[str]:
+        totals = event.root, event.import_wh, event.export_wh, event.count
+        report = MeterReport(event.community, event.product, event.slot, *totals)
+        self.counts["meter_reports"] += 1
+        key = event.community, event.product, event.slot
+        if key in self.state.meters:
+            yield f"reports the meters of slot {event.slot} again"
+        self.state.meters[key] = report
+        rules = self.state.rules_of(Market(*key, 0))
+        signatures = self._signatures(step, "reportMeters")
+        if rules is None or signatures is None:
+            yield "reports meters without showing who signed them"
+            return
+        fault = fault_of_meters(rules, self._domains["Oracle"], report, signatures, step.time)
+        yield from (fault,) if fault else ()
+        if event.community == self.deployment.community:
+            self._published.check_meters(rules, report)
+
+    def _signatures(self, step: Step, function: str) -> bytes | None:
+        if step.function != function:
+            return None
+        signatures: bytes = step.arguments["signatures"]
+        self.counts["signatures"] += len(signatures) // SIGNATURE_BYTES
+        return signatures
+
+
+def _direct_order(a: Mapping[str, Any], now: int) -> Order:
+    market = Market.of(a["market"])
+    terms = (a["price"], a["quantity"], a["source"], a["buy"], a["nonce"])
+    return Order(a["account"], *market, *terms, valid_to=now)
+
+
+def _nomination(a: Mapping[str, Any]) -> Nomination:
+    packed: bytes = a["wh"]
+    wh = [packed[at : at + _WH_BYTES] for at in range(0, len(packed), _WH_BYTES)]
+    values = tuple(int.from_bytes(part, "big", signed=True) for part in wh)
+    return Nomination(a["account"], a["community"], a["product"], a["slot"], a["seq"], values)
+
+
+def _difference(actual: list[Any], expected: list[Any]) -> Iterable[str]:
+    """The first event that should have been another."""
+    for index in range(max(len(actual), len(expected))):
+        got = actual[index] if index < len(actual) else "nothing"
+        right = expected[index] if index < len(expected) else "nothing"
+        if got != right:
+            yield f"says {got}; by the rules it is {right}"
+            return
