@@ -94,6 +94,11 @@ class HomeAgent:
             steps += self._steps(int(slot), most_bought, most_sold, share)
         return steps
 
+    def planned_wh(self) -> IntArray:
+        """The net energy that it bargained for in the last day-ahead round, shape (slots,). [Wh]"""
+        planned: IntArray = np.zeros(self.day.slots, np.int64) if self._average is None else whs_of(self._average[0])
+        return planned
+
     def last_call(self, slot: int, known: int) -> list[Step]:
         """Steps of one slot; later slots are priced at retail alone, so every trade pays at the forecast."""
         self._see(known)

@@ -62,6 +62,8 @@ class HomeRecord:
     ----------
     trade_wh, schedule_wh, meter_wh : int array, shape (slots,)
         t, s and m of the settlement. [Wh]
+    control_wh : int array, shape (slots,)
+        The part of ``meter_wh - schedule_wh`` that curtailment against a negative price brought about. [Wh]
     trade_nano, fee_nano : int array, shape (slots,)
         Paid for trades, and local fee of what was bought. [nano-token]
     wear_eur : array, shape (slots,)
@@ -73,6 +75,7 @@ class HomeRecord:
     def __init__(self, day: TradingDay, house: House, appliances_wh: IntArray) -> None:
         self._day, self._house, self._appliances_wh = day, house, appliances_wh
         self.trade_wh, self.schedule_wh, self.meter_wh = (np.zeros(day.slots, np.int64) for _ in range(3))
+        self.control_wh = np.zeros(day.slots, np.int64)
         self.trade_nano, self.fee_nano = (np.zeros(day.slots, np.int64) for _ in range(2))
         self.wear_eur = np.zeros(day.slots)
         self.battery_kwh, self.ev_kwh = (np.full(day.slots, np.nan) for _ in range(2))
@@ -109,7 +112,8 @@ class HomeRecord:
         used = max(pv_wh - int(self._curtailed_wh[slot]), 0)
         surplus = int(self.schedule_wh[slot]) - self._net_wh(slot, load_wh, used)
         if surplus > 0 and self._day.prices.long_micro[slot] < 0:
-            used -= min(surplus, used)
+            self.control_wh[slot] = min(surplus, used)
+        used -= int(self.control_wh[slot])
         net = self._net_wh(slot, load_wh, used)
         self.meter_wh[slot] = net
         return Metered(
