@@ -17,6 +17,7 @@ from otaniemi.optimizer.sources import SourceSplit, split_by_source
 
 _SAME_KWH = 1e-7
 _SAME_EUR = 1e-8
+_SAME_PRICE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,12 +217,13 @@ class HomeModel:
         if drop <= _SAME_KWH:
             return
         price = float(np.clip((high.at(0.0) - low.at(0.0)) / drop, low.price, high.price))
-        between = self._tangent(slot, price, fee)
-        if between.value_eur >= low.at(price) - _SAME_EUR:
-            found.append(replace(high, price=price, value_eur=high.at(price)))
-            return
-        self._refine(slot, fee, low, between, found)
-        self._refine(slot, fee, between, high, found)
+        if low.price + _SAME_PRICE < price < high.price - _SAME_PRICE:
+            between = self._tangent(slot, price, fee)
+            if between.value_eur < low.at(price) - _SAME_EUR:
+                self._refine(slot, fee, low, between, found)
+                self._refine(slot, fee, between, high, found)
+                return
+        found.append(replace(high, price=price, value_eur=high.at(price)))
 
     def _tangent(self, slot: int, price: float, fee: float) -> _Tangent:
         self._set_price(slot, price + fee, price)
