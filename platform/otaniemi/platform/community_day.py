@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.rules.bills import Bills
 from otaniemi.contracts.rules.calendar import (
     bills_due,
@@ -55,16 +56,18 @@ class DayOutcome:
     """What a finished day leaves behind.
 
     ``metered[slot][home]`` is what the meter saw and what was behind it; ``cleared`` holds every market in order of
-    clearing; ``planned_wh`` is the net plan of each home after the day-ahead calls, shape (homes, slots).
+    clearing; ``planned_wh`` is the net plan of each home, shape (slots,), when it bargained day-ahead for the last time.
     """
 
     data: TradingDay
+    accounts: list[int]
     agents: list[HomeAgent] = field(default_factory=list)
     cleared: list[ClearedMarket] = field(default_factory=list)
     metered: list[list[Metered]] = field(default_factory=list)
-    planned_wh: IntArray | None = None
+    planned_wh: list[IntArray] = field(default_factory=list)
     skipped: int = 0
     bills: Bills | None = None
+    payments: list[Event] = field(default_factory=list)
 
 
 class CommunityDay:
@@ -100,24 +103,24 @@ class CommunityDay:
         gateway = exchange.gateway
         self._rules, self._community, self._product = gateway.rules, gateway.community, gateway.product
         self.day = (data.first_slot * data.slot_seconds + self._rules.utc_offset) // 86_400
-        self._slots = slots_of_day(self._rules, self.day)
+        self.slots = slots_of_day(self._rules, self.day)
         self._home_of = {wallet.account: index for index, wallet in enumerate(wallets)}
         self._announced = start_prices(data)
         self._proposal = 0
-        self.outcome = DayOutcome(data)
+        self.outcome = DayOutcome(data, [wallet.account for wallet in wallets])
 
-    def enter(self, timeline: Timeline, done: Callable[[], None], progress: Callable[[], None]) -> None:
-        """Enter all of the day; ``progress`` is called once per slot, ``done`` when the bills are paid."""
+    def enter(self, timeline: Timeline) -> None:
+        """Enter all of the day, from its retail prices to the payment of its bills."""
         rules, at = self._rules, timeline.at
-        oracles, first = self._exchange.oracles, self._slots[0]
+        oracles, first = self._exchange.oracles, self.slots[0]
         at(tariff_deadline(rules, self.day) - 3600 - BARGAIN_LEAD, lambda: oracles.report_tariff(Feed.RETAIL, self.day))
         for session, call in enumerate(CALLS[self._kind]):
             gate = relay_gate(rules, first, session)
             at(gate - BARGAIN_LEAD, lambda s=session, c=call: self._optimize(lambda: self._day_ahead(s, c)))
         for session in range(LAST_CALL):
             at(relay_gate(rules, first, session) - RELAY_LEAD, lambda s=session: self._relay(s))
-            at(direct_gate(rules, first, session), lambda s=session: self._clear(s, self._slots))
-        for slot in self._slots:
+            at(direct_gate(rules, first, session), lambda s=session: self._clear(s, self.slots))
+        for slot in self.slots:
             gate = relay_gate(rules, slot, LAST_CALL)
             at(gate - SUBMIT_LEAD, lambda s=slot: self._optimize(lambda: self._last_call(s)))
             at(gate - RELAY_LEAD, lambda: self._relay(LAST_CALL))
@@ -127,12 +130,11 @@ class CommunityDay:
             at(gate - RELAY_LEAD, self._flush)
             at(slot_end(rules, slot), lambda s=slot: self._deliver(s))
             at(slot_end(rules, slot) + METER_DELAY, lambda s=slot: oracles.report_meters(s))
-            at(slot_end(rules, slot) + METER_DELAY, progress)
         over = day_start(rules, self.day + 1)
         at(over + IMBALANCE_DELAY, lambda: oracles.report_tariff(Feed.IMBALANCE, self.day))
         due = bills_due(rules, self.day) + BILL_SLACK
         at(due, lambda: self._timed("settle", self._propose))
-        at(due + rules.bill_window + BILL_SLACK, lambda: self._timed("settle", lambda: self._pay(done)))
+        at(due + rules.bill_window + BILL_SLACK, lambda: self._timed("settle", self._pay))
 
     def _known(self, moment: int) -> int:
         """Slots of the day that have ended by ``moment``."""
@@ -153,11 +155,12 @@ class CommunityDay:
         books, self._announced = bargain(
             outcome.agents, call, known, self._announced, lambda books: clear_slots(books)[0]
         )
+        outcome.planned_wh = [agent.planned_wh() for agent in outcome.agents]
         for home, steps in enumerate(books):
-            self._submit(home, session, steps, relay_gate(self._rules, self._slots[0], session))
+            self._submit(home, session, steps, relay_gate(self._rules, self.slots[0], session))
 
     def _last_call(self, slot: int) -> None:
-        index, known = slot - self._slots[0], self._known(self._now())
+        index, known = slot - self.slots[0], self._known(self._now())
         gate = direct_gate(self._rules, slot, LAST_CALL)
         turn = slot % len(self._wallets)
         for home in [*range(turn, len(self._wallets)), *range(turn)]:
@@ -214,7 +217,7 @@ class CommunityDay:
         known = self._known(self._now())
         domain = self._exchange.gateway.contracts.schedules.domain
         for agent, wallet in zip(self.outcome.agents, self._wallets, strict=True):
-            wh = agent.nominate(slot - self._slots[0], known)
+            wh = agent.nominate(slot - self.slots[0], known)
             nomination = Nomination(wallet.account, self._community, self._product, slot, 1, (wh,))
             signature = sign(wallet.device.secret, nomination_digest(domain, nomination))
             self._exchange.schedules.submit(nomination, signature)
@@ -223,7 +226,7 @@ class CommunityDay:
         self._timed("chain", lambda: self._count_skipped(self._exchange.schedules.flush()))
 
     def _deliver(self, slot: int) -> None:
-        data, index = self.outcome.data, slot - self._slots[0]
+        data, index = self.outcome.data, slot - self.slots[0]
         seen = []
         for home, (agent, wallet) in enumerate(zip(self.outcome.agents, self._wallets, strict=True)):
             metered = agent.deliver(index, int(data.load_wh[home, index]), int(data.pv_wh[home, index]))
@@ -237,7 +240,6 @@ class CommunityDay:
         self.outcome.bills = settlement.bill(self.day, self._exchange.oracles.leaves)
         self._proposal = settlement.propose(self.outcome.bills)
 
-    def _pay(self, done: Callable[[], None]) -> None:
+    def _pay(self) -> None:
         assert self.outcome.bills is not None
-        self._exchange.settlement.pay(self._proposal, self.outcome.bills)
-        done()
+        self.outcome.payments = self._exchange.settlement.pay(self._proposal, self.outcome.bills)

@@ -36,7 +36,8 @@ def optimize(
 
     Example: `otaniemi optimize house.json --json`
     """
-    from otaniemi.optimizer import House, plan
+    from otaniemi.optimizer.house import House
+    from otaniemi.optimizer.plan import plan
 
     try:
         description = json_library.loads(house.read_text(encoding="utf-8"))

@@ -38,11 +38,10 @@ def progress() -> Progress:
 
 def usage_errors() -> tuple[type[Exception], ...]:
     """The base classes of errors that a user can mend; each is shown as one line."""
-    from otaniemi.contracts.chain import ChainError
-    from otaniemi.contracts.rules import RuleError
-    from otaniemi.optimizer import OptimizerError
-    from otaniemi.oracles import OracleError
-
+    from otaniemi.contracts.chain.errors import ChainError
+    from otaniemi.contracts.rules.errors import RulesError
+    from otaniemi.optimizer.errors import OptimizerError
+    from otaniemi.oracles.errors import OracleError
     from otaniemi.platform.errors import OtaniemiError
 
-    return (OtaniemiError, OptimizerError, OracleError, RuleError, ChainError, OSError)
+    return (OtaniemiError, OptimizerError, OracleError, RulesError, ChainError, OSError)

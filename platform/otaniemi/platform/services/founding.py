@@ -40,6 +40,8 @@ WITHDRAWAL_DELAY = 3 * 24 * HOUR
 HOME_DEPOSIT_EUR = 5_000.0
 COMPANY_DEPOSIT_EUR = 1_000_000.0
 WEI_FOR_GAS = 10**18
+FOUNDING_LEAD = 4 * HOUR
+"""How long before the first gate a community is founded."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class Founded:
     deployment: Deployment
     staff: Staff
     homes: tuple[Wallet, ...]
+
+
+def founded_at(scenario: Scenario) -> int:
+    """When a scenario's community is founded: before its first price report. [Unix s]"""
+    earliest_gate = min(session.relay_gate for session in SESSIONS)
+    return scenario.first_slot * scenario.slot_seconds + earliest_gate - FOUNDING_LEAD
 
 
 def community_rules(scenario: Scenario, reporters: Sequence[Key]) -> Rules:

@@ -6,7 +6,7 @@ challenge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Key
@@ -16,6 +16,7 @@ from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book
 from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import days, markets
@@ -81,14 +82,14 @@ class SettlementService:
     def propose(self, bills: Bills) -> int:
         """Put the root of ``bills`` on the chain, with the bond, and keep the lines; the proposal's number."""
         gateway = self._gateway
-        call = self._settlement.propose_bills(bills, self._account, bills.content_hash)
+        call = self._settlement.propose_bills(bills, self._account, content_hash(bills.lines))
         found = gateway.send([(self._proposer, call)])
         block = gateway.sender.chain.head().number
         with gateway.store.begin() as transaction:
             days.add_bills(transaction, bills.community, bills.day, bills.lines, block)
         return next(event.id for event in found if isinstance(event, events.BillsProposed))
 
-    def pay(self, number: int, bills: Bills) -> None:
+    def pay(self, number: int, bills: Bills) -> list[events.Event]:
         """After the window: make proposal ``number`` final, then all debits, the parties, and all credits."""
         settlement, chunks = self._settlement, bills.chunks()
         calls = [
@@ -97,4 +98,22 @@ class SettlementService:
             settlement.pay_parties(number, bills.root),
             *[settlement.credit(number, chunk) for chunk in chunks],
         ]
-        self._gateway.send([(self._proposer, call) for call in calls])
+        return self._gateway.send([(self._proposer, call) for call in calls])
+
+
+def ledger_change(payments: Iterable[events.Event]) -> int:
+    """Sum of the ledger changes of all parties that settlement events show; 0 when nothing was lost. [nano-token]"""
+    total = 0
+    for event in payments:
+        match event:
+            case events.BillsFinal():
+                total -= event.released
+            case events.Debited():
+                total -= sum(entry.taken for entry in event.entries)
+            case events.PartiesPaid():
+                total += event.retailer + event.grid_operator + event.platform
+            case events.Credited():
+                total += sum(entry.nano for entry in event.entries)
+            case _:
+                pass
+    return total
