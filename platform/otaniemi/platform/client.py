@@ -179,7 +179,7 @@ class MarketClient:
     def positions(
         self, account: int, day: int | None = None, product: int = Product.ELECTRICITY
     ) -> list[PositionView]:
-        """Trade, schedule and reading of every slot of a trading day."""
+        """Trade and schedule of every slot of a trading day."""
         return self._get(list[PositionView], f"accounts/{account}/positions", day=day, product=product)
 
     def bill(self, account: int, day: int) -> BillView:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from otaniemi.contracts.chain.blocks import decode_transaction
 from otaniemi.contracts.chain.deploy import CONTRACTS, Deployment
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
@@ -25,7 +26,7 @@ from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Book, Market, NonceWindow, Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.contracts.rules.signing import Domain
+from otaniemi.contracts.rules.signing import Domain, checksum
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
@@ -172,6 +173,11 @@ class FakePlace:
 
     def send_transaction(self, raw: bytes) -> SentTransaction:
         self.sent.append(raw)
+        data = decode_transaction(raw).data
+        if data[:4] == keccak(b"setDeviceKey(uint32,address)")[:4]:
+            account, device = int.from_bytes(data[4:36], "big"), checksum(data[48:68])
+            with self.store.begin() as transaction:
+                members.rotate_device(transaction, account, device)
         ok = len(self.sent) < 3
         return SentTransaction(
             keccak(raw), self.block, ok, "" if ok else "withdraw reverted: NothingToWithdraw"

@@ -144,7 +144,7 @@ def _account_routes(place: MarketPlace) -> APIRouter:
 
     @router.get("/accounts/{account}/positions")
     def positions(account: AccountNumber, day: Day = None, product: Product = 0) -> list[PositionView]:
-        """What the account has traded, nominated and measured, slot by slot."""
+        """What the account has traded and nominated, slot by slot."""
         asked = day_at(rules, place.present().now) if day is None else day
         return [PositionView.of(position, rules) for position in place.positions(account, product, asked)]
 

@@ -6,9 +6,10 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.rules.bills import bills_of
 from otaniemi.contracts.rules.calendar import Rules, slots_of_day
-from otaniemi.contracts.rules.clearing import clear, fill_proof
+from otaniemi.contracts.rules.clearing import clear, fill_leaves
 from otaniemi.contracts.rules.errors import BillError
-from otaniemi.contracts.rules.orders import Book
+from otaniemi.contracts.rules.merkle import levels_of, proof_of
+from otaniemi.contracts.rules.orders import Book, Market
 from otaniemi.contracts.rules.schedules import schedules
 from otaniemi.platform.api.services import (
     BillStage,
@@ -18,8 +19,8 @@ from otaniemi.platform.api.services import (
     Position,
     RecordState,
 )
-from otaniemi.platform.store import days, intake, markets, series
-from otaniemi.platform.store.markets import AcceptedOrder
+from otaniemi.platform.store import days, intake, markets
+from otaniemi.platform.store.markets import AcceptedOrder, MarketResult
 
 
 def order_state(transaction: Connection, rules: Rules, account: int, nonce: int) -> OrderState:
@@ -34,14 +35,18 @@ def order_state(transaction: Connection, rules: Rules, account: int, nonce: int)
     accepted = markets.orders_by_nonce(transaction, account, nonce)
     if submission is None and not accepted:
         raise NotFoundError(f"order of account {account} with nonce", nonce)
-    records = tuple(_record_state(transaction, rules, order) for order in accepted)
-    return OrderState(account, nonce, submission, records)
+    results = _Results(transaction, rules)
+    return OrderState(account, nonce, submission, tuple(results.of(order) for order in accepted))
 
 
 def order_states(transaction: Connection, rules: Rules, account: int, limit: int) -> list[OrderState]:
     """The latest orders that an account sent here, newest first."""
-    sent = intake.orders_of(transaction, account, limit)
-    return [order_state(transaction, rules, account, submission.order.nonce) for submission in sent]
+    results, states = _Results(transaction, rules), []
+    for submission in intake.orders_of(transaction, account, limit):
+        nonce = submission.order.nonce
+        accepted = markets.orders_by_nonce(transaction, account, nonce)
+        states.append(OrderState(account, nonce, submission, tuple(results.of(order) for order in accepted)))
+    return states
 
 
 def positions(
@@ -61,16 +66,11 @@ def positions(
             trade_wh[order.market.slot] += signed
             trade_nano[order.market.slot] += signed * result.price
     nominated = schedules(days.nomination_batches(transaction, community, product, day))
-    readings = series.readings_of(transaction, product, account, slots.start, slots.stop)
     found = []
     for slot in slots:
         schedule = nominated.get((account, slot))
         schedule_wh = trade_wh[slot] if schedule is None else schedule.wh
-        found.append(
-            Position(
-                slot, trade_wh[slot], trade_nano[slot], schedule_wh, schedule is not None, readings.get(slot)
-            )
-        )
+        found.append(Position(slot, trade_wh[slot], trade_nano[slot], schedule_wh, schedule is not None))
     return found
 
 
@@ -100,11 +100,27 @@ def bill_state(
     return BillState(day, stage, bills.accounts[index], index, count, siblings, bills.root, origin)
 
 
-def _record_state(transaction: Connection, rules: Rules, order: AcceptedOrder) -> RecordState:
-    state = markets.get(transaction, order.market)
-    if state is None or state.result is None:
-        return RecordState(order, None, 0, ())
-    book = Book.of_records(markets.records_of(transaction, order.market))
-    clearing = clear(book, rules.price_min, rules.price_max)
-    proof = tuple(fill_proof(book, clearing, order.index))
-    return RecordState(order, state.result, int(clearing.prefixes[order.index]), proof)
+class _Results:
+    """Results and fill trees of the markets that the orders of one answer stand in, each worked out once."""
+
+    def __init__(self, transaction: Connection, rules: Rules) -> None:
+        self._transaction, self._rules = transaction, rules
+        self._known: dict[Market, tuple[MarketResult, list[int], list[list[bytes]]] | None] = {}
+
+    def of(self, order: AcceptedOrder) -> RecordState:
+        """What became of ``order``."""
+        if order.market not in self._known:
+            self._known[order.market] = self._work_out(order.market)
+        known = self._known[order.market]
+        if known is None:
+            return RecordState(order, None, 0, ())
+        result, prefixes, levels = known
+        return RecordState(order, result, prefixes[order.index], tuple(proof_of(levels, order.index)))
+
+    def _work_out(self, market: Market) -> tuple[MarketResult, list[int], list[list[bytes]]] | None:
+        state = markets.get(self._transaction, market)
+        if state is None or state.result is None:
+            return None
+        book = Book.of_records(markets.records_of(self._transaction, market))
+        clearing = clear(book, self._rules.price_min, self._rules.price_max)
+        return state.result, clearing.prefixes.tolist(), levels_of(fill_leaves(book, clearing))

@@ -106,7 +106,8 @@ class OrderState:
 class Position:
     """What an account has in one slot [Wh, import positive]; ``trade_nano`` is what it pays for the trade.
 
-    ``schedule_wh`` equals the trade where nothing was nominated; ``reading`` is None while the meter is silent.
+    ``schedule_wh`` equals the trade where nothing was nominated. What the meter counted stays private until the
+    day's bills.
     """
 
     slot: int
@@ -114,7 +115,6 @@ class Position:
     trade_nano: int
     schedule_wh: int
     nominated: bool
-    reading: Reading | None
 
 
 class BillStage(StrEnum):
@@ -190,7 +190,7 @@ class MarketPlace(Protocol):
         """Take in a signed nomination to be relayed; one sent before comes back as it stands."""
 
     def positions(self, account: int, product: int, day: int) -> Sequence[Position]:
-        """Trade, schedule and reading of every slot of a trading day."""
+        """Trade and schedule of every slot of a trading day."""
 
     def bill(self, account: int, day: int) -> BillState:
         """The bill of an account, once the day's bills are proposed."""

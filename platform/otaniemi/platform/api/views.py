@@ -12,7 +12,7 @@ from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.orders import Order
 from otaniemi.contracts.rules.tariffs import TariffReport
-from otaniemi.platform.api.form import Form, Hash, fields_of, from_hex, instant, to_hex
+from otaniemi.platform.api.form import Form, Hash, from_hex, instant, to_hex
 from otaniemi.platform.api.services import (
     AccountState,
     OrderState,
@@ -261,15 +261,8 @@ class NominationView(Form):
         )
 
 
-class ReadingView(Form):
-    """What a meter counted in one slot."""
-
-    import_wh: int
-    export_wh: int
-
-
 class PositionView(Form):
-    """Trade, schedule and reading of one slot."""
+    """Trade and schedule of one slot."""
 
     slot: int
     start: datetime
@@ -277,11 +270,9 @@ class PositionView(Form):
     trade_nano: int
     schedule_wh: int
     nominated: bool
-    reading: ReadingView | None
 
     @classmethod
     def of(cls, position: Position, rules: Rules) -> PositionView:
-        reading = position.reading
         return cls(
             slot=position.slot,
             start=instant(slot_start(rules, position.slot)),
@@ -289,7 +280,6 @@ class PositionView(Form):
             trade_nano=position.trade_nano,
             schedule_wh=position.schedule_wh,
             nominated=position.nominated,
-            reading=ReadingView(**fields_of(reading)) if reading else None,
         )
 
 

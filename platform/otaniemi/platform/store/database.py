@@ -1,4 +1,7 @@
-"""Opening the store: one SQLite file in WAL mode, brought to the newest schema by its migrations."""
+"""Opening the store: one SQLite file in WAL mode, brought to the newest schema by its migrations.
+
+The only module that knows which database it is; the others take ``insert``, which can settle conflicts, from here.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from otaniemi.platform.errors import OtaniemiError
+
+__all__ = ["Store", "StoreError", "insert", "insert_new", "migration_config"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

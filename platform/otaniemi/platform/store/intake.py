@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from otaniemi.contracts.rules.orders import (
     Market,
@@ -25,6 +24,7 @@ from otaniemi.contracts.rules.orders import (
 )
 from otaniemi.contracts.rules.schedules import Nomination, decode_nominations
 from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.store.database import insert
 from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.sqlite import insert
 
+from otaniemi.platform.store.database import insert
 from otaniemi.platform.store.schema import members
 
 

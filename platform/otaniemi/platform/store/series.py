@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.store.database import insert_new
+from otaniemi.platform.store.database import insert, insert_new
 from otaniemi.platform.store.schema import readings, series
 
 
