@@ -156,8 +156,13 @@ class SentTransaction:
 class MarketPlace(Protocol):
     """A running market of one community."""
 
-    deployment: Deployment
-    devnet: bool
+    @property
+    def deployment(self) -> Deployment:
+        """Where the community lives."""
+
+    @property
+    def devnet(self) -> bool:
+        """Whether the chain is for development, so that accounts and tokens are given away."""
 
     def present(self) -> Present:
         """Time and head of the chain."""
