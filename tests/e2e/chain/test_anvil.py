@@ -118,7 +118,7 @@ def test_anvil_ends_with_the_process_that_started_it() -> None:
     script = (
         "from otaniemi.contracts.chain.node import open_chain\n"
         "chain = open_chain('anvil', 1_700_000_000)\n"
-        "print(chain._rpc.url, flush=True)\n"
+        "print(chain.url, flush=True)\n"
         "raise SystemExit(3)\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

@@ -142,6 +142,7 @@ class RpcChain:
     """
 
     def __init__(self, url: str, on_close: Callable[[], None] = lambda: None) -> None:
+        self.url = url
         self._rpc = RpcClient(url)
         self._on_close = on_close
         self.chain_id = _int(self._rpc.request("eth_chainId"))

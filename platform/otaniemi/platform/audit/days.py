@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import Rules, slots_of_day
@@ -13,14 +13,6 @@ from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.leaves import Meters, bills_file
 from otaniemi.platform.audit.state import State
-
-
-@dataclass(frozen=True)
-class PublishedDay:
-    """What the leaves say of a trading day; None where the file is wrong, which is a finding of its own."""
-
-    meters: Meters | None
-    lines: Sequence[Line] | None
 
 
 def facts_of(state: State, rules: Rules, community: int, day: int, meters: Meters) -> DayFacts:
@@ -91,8 +83,6 @@ def zero_sums(day: int, lines: Sequence[Line]) -> Iterator[Finding]:
 
 def bills_file_name(day: int) -> str:
     """Name of the file of the day's bill lines."""
-    from pathlib import Path
-
     return bills_file(Path(), day).name
 
 

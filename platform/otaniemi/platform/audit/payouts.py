@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,13 +40,23 @@ class Proposal:
 
 
 class Payouts:
-    """Follows every proposal; only those of ``community`` are derived."""
+    """Follows every proposal; those of ``community`` are derived, which takes the ``published`` leaves.
 
-    def __init__(self, community: int, state: State, published: Published, counts: Counter[str]) -> None:
+    Attributes
+    ----------
+    proposals : mapping of number to Proposal
+    final : mapping of (community, day) to the number of the bills that stand
+    settled : mapping of (community, day) to what each account paid; negative: received. [nano-token]
+    """
+
+    def __init__(
+        self, community: int, state: State, published: Published | None, counts: Counter[str]
+    ) -> None:
         self._community, self._state, self._published, self._counts = community, state, published, counts
-        self._findings: list[Finding] = published.findings
+        self._findings: list[Finding] = published.findings if published else []
         self.proposals: dict[int, Proposal] = {}
         self.final: dict[tuple[int, int], int] = {}
+        self.settled: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
         self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
             e.BillsProposed: self._proposed,
             e.BillsVoided: self._voided,
@@ -80,14 +90,16 @@ class Payouts:
         taken = self._state.ledger.debit(MODULE, event.proposer, event.bond)
         if taken != event.bond:
             yield f"takes a bond of {event.bond} where account {event.proposer} has {taken}"
-        ours = event.community == self._community
-        bills, faults = self._hold_against(event) if ours else (None, [])
+        bills: Bills | None = None
+        faults: list[str] = []
+        if self._published and event.community == self._community:
+            bills, faults = self._hold_against(event, self._published)
         self.proposals[event.id] = Proposal(event, step.where, bills, faults)
 
-    def _hold_against(self, event: e.BillsProposed) -> tuple[Bills | None, list[str]]:
+    def _hold_against(self, event: e.BillsProposed, published: Published) -> tuple[Bills | None, list[str]]:
         """The right bills of the day, and what is wrong with the proposed ones."""
         rules, day = self._rules(event.community, event.day), event.day
-        meters, lines = self._published.meters(day), self._published.lines(day)
+        meters, lines = published.meters(day), published.lines(day)
         if meters is None:
             return None, []
         bills = derive(self._state, rules, self._community, day, meters)
@@ -160,6 +172,7 @@ class Payouts:
                     yield f"says {entry}; by the bills it is {right}"
             if ledger.debit(MODULE, entry.account, entry.taken) != entry.taken:
                 yield f"takes {entry.taken} of account {entry.account}, which has {free}"
+            self.settled[event.community, event.day][entry.account] = entry.taken
             proposal.retail_claim += entry.retail_claim
             proposal.operator_claim += entry.operator_claim
 
@@ -194,6 +207,7 @@ class Payouts:
                 right = e.Credit(entry.account, -sums.due) if sums else None
                 if entry != right:
                     yield f"says {entry}; by the bills it is {right}"
+            self.settled[event.community, event.day][entry.account] = -entry.nano
             self._state.ledger.credit(MODULE, entry.account, entry.nano)
 
     def _paying(self, event: e.Debited | e.PartiesPaid | e.Credited) -> Proposal:

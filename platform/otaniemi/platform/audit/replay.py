@@ -30,7 +30,7 @@ _WH_BYTES = 4
 
 
 class Replay:
-    """Walks the steps of a chain and collects what does not hold.
+    """Walks the steps of a chain and collects what does not hold; without ``published`` leaves, the chain alone.
 
     Attributes
     ----------
@@ -42,10 +42,10 @@ class Replay:
         What was checked.
     """
 
-    def __init__(self, deployment: Deployment, published: Published) -> None:
+    def __init__(self, deployment: Deployment, published: Published | None) -> None:
         self.deployment = deployment
         self.state = State()
-        self.findings: list[Finding] = published.findings
+        self.findings: list[Finding] = published.findings if published else []
         self.counts: Counter[str] = Counter()
         self.payouts = Payouts(deployment.community, self.state, published, self.counts)
         self._published = published
@@ -107,7 +107,8 @@ class Replay:
         if surplus < 0:
             why = f"holds {-surplus:,} nano-token less than it owes"
             self.findings.append(Finding("contract Accounts", why))
-        self.findings += self._published.finish()
+        if self._published:
+            self.findings += self._published.finish()
 
     def _creation(self, step: Step) -> Iterable[str]:
         """A contract of ours must be created by the committed code, with the others' addresses."""
@@ -211,6 +212,7 @@ class Replay:
             return
         c = clear(book, rules.price_min, rules.price_max)
         self.state.cleared[event.market] = book, c
+        self.state.results[event.market] = event
         right = e.Cleared(
             event.market,
             c.price,
@@ -260,7 +262,7 @@ class Replay:
             return
         fault = fault_of_meters(rules, self._domains["Oracle"], report, signatures, step.time)
         yield from (fault,) if fault else ()
-        if event.community == self.deployment.community:
+        if self._published and event.community == self.deployment.community:
             self._published.check_meters(rules, report)
 
     def _signatures(self, step: Step, function: str) -> bytes | None:

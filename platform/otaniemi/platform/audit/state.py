@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from otaniemi.contracts.chain.events import Cleared
 from otaniemi.contracts.rules.calendar import Rules, day_of_slot
 from otaniemi.contracts.rules.clearing import Clearing
 from otaniemi.contracts.rules.ledger import Ledger
@@ -40,6 +41,9 @@ class State:
     batches : mapping of Market to list of bytes
         Accepted records, one entry per batch.
     cleared : mapping of Market to (Book, Clearing)
+        As derived from the records.
+    results : mapping of Market to Cleared
+        As the chain says.
     nominations : mapping of (community, product, day) to list of batches of Nomination
     tariffs : mapping of (community, feed, day) to prices
     meters : mapping of (community, product, slot) to MeterReport
@@ -51,6 +55,7 @@ class State:
     versions: defaultdict[int, list[tuple[int, Rules]]] = field(default_factory=lambda: defaultdict(list))
     batches: defaultdict[Market, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     cleared: dict[Market, tuple[Book, Clearing]] = field(default_factory=dict)
+    results: dict[Market, Cleared] = field(default_factory=dict)
     nominations: defaultdict[tuple[int, int, int], list[list[Nomination]]] = field(
         default_factory=lambda: defaultdict(list)
     )
