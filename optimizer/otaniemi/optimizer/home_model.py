@@ -238,6 +238,8 @@ class HomeModel:
         self._kept.set_cost(int(self._home.column["local_sell"][slot]), -sell)
 
     def _point(self, slot: int, tangent: _Tangent) -> CurvePoint:
+        if tangent.demand_kwh >= 0.0:
+            return CurvePoint(tangent.price, tangent.demand_kwh, (0.0, 0.0, 0.0, 0.0))
         flows = self._home.flows_at(tangent.solution, slot)
         at = slice(slot, slot + 1)
         offered = split_by_source(flows, self._home.load_kwh[at], self._trades[at], flows.local_sell)

@@ -120,6 +120,17 @@ def test_an_import_limit_that_cannot_hold_names_the_slot_and_the_energy() -> Non
         HomeModel(house([0.1] * 3, [0.0] * 3, [1.0, 3.0, 1.0], import_limit_kw=2.0)).solve()
 
 
+def test_without_time_appliances_still_share_a_tight_connection() -> None:
+    machines = [
+        {"name": name, "rated_kw": 2.0, "hours": 1, "earliest_h": 0, "latest_h": 3}
+        for name in ("a", "b", "c")
+    ]
+    home = house([0.3, 0.1, 0.2], [0.0] * 3, [0.0] * 3, appliances=machines, import_limit_kw=2.0)
+    day = plan(home, time_limit=0.0)
+    assert sorted(day.starts.values()) == [0, 1, 2]
+    assert day.import_kw == pytest.approx([2.0, 2.0, 2.0])
+
+
 @pytest.mark.parametrize("how", [{"method": "guess"}, {"case": 5}, {"time_limit": -1.0}, {"node_limit": -1}])
 def test_an_unknown_way_to_plan_is_refused(how: dict[str, Any]) -> None:
     with pytest.raises(HouseDataError, match=next(iter(how))):
