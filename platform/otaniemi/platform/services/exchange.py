@@ -18,9 +18,10 @@ from otaniemi.platform.services.settlement import SettlementService
 
 @dataclass(frozen=True)
 class Exchange:
-    """The services of one community."""
+    """The services of one community, whose first trading day starts with ``first_slot``."""
 
     founded: Founded
+    first_slot: int
     market: MarketService
     schedules: ScheduleService
     oracles: OracleService
@@ -47,6 +48,7 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
     platform_owner, platform_account = staff.parties[2], gateway.rules.platform
     return Exchange(
         founded=founded,
+        first_slot=scenario.first_slot,
         market=MarketService(gateway, staff.relayer, staff.keeper),
         schedules=ScheduleService(gateway, staff.relayer),
         oracles=OracleService(

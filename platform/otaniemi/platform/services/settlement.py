@@ -43,7 +43,11 @@ class SettlementService:
         self._settlement = gateway.contracts.settlement
 
     def bill(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> Bills:
-        """The bills of ``day`` from the chain's index and the meter leaves by slot.
+        """The bills of ``day``; see ``facts``."""
+        return bill_day(self.facts(day, leaves))
+
+    def facts(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> DayFacts:
+        """What the bills of ``day`` follow from: the chain's index and the meter leaves by slot.
 
         Raises
         ------
@@ -66,17 +70,15 @@ class SettlementService:
                 book = Book.of_records(markets.records_of(transaction, state.market))
                 books[state.market] = book, clear(book, rules.price_min, rules.price_max)
             batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
-        return bill_day(
-            DayFacts(
-                rules=rules,
-                community=gateway.community,
-                day=day,
-                markets=books,
-                batches={gateway.product: batches},
-                meters={(gateway.product, slot): leaves[slot] for slot in slots},
-                retail=retail.prices,
-                imbalance=imbalance.prices,
-            )
+        return DayFacts(
+            rules=rules,
+            community=gateway.community,
+            day=day,
+            markets=books,
+            batches={gateway.product: batches},
+            meters={(gateway.product, slot): leaves[slot] for slot in slots},
+            retail=retail.prices,
+            imbalance=imbalance.prices,
         )
 
     def propose(self, bills: Bills) -> int:

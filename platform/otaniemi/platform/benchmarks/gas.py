@@ -1,0 +1,259 @@
+"""`otaniemi bench gas`: what the protocol costs, by receipts on anvil, beside its targets.
+
+Two communities are founded. In one, a market takes signed orders of as many accounts and clears them. In the other,
+100 homes trade every slot of a day in all three sessions, nominate every slot, are metered and billed; a wrong line
+is challenged on the way.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from otaniemi.contracts.chain import events
+from otaniemi.contracts.chain.evidence import evidence_of
+from otaniemi.contracts.chain.node import open_chain
+from otaniemi.contracts.rules.bills import bill_day, bills_of
+from otaniemi.contracts.rules.calendar import (
+    Source,
+    bills_due,
+    day_of_slot,
+    day_start,
+    direct_gate,
+    nomination_batch_gate,
+    relay_gate,
+    slot_end,
+    slots_of_day,
+)
+from otaniemi.contracts.rules.orders import Market, Order, ProfileOrder, Step
+from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.signing import nomination_digest, order_digest, profile_digest, sign
+from otaniemi.contracts.rules.tariffs import Feed
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.audit.leaves import content_hash
+from otaniemi.platform.clock import SimulatedClock, Timeline
+from otaniemi.platform.data.synthetic import synthetic_scenario
+from otaniemi.platform.services.exchange import Exchange, open_exchange
+from otaniemi.platform.services.founding import Wallet, found, founded_at
+from otaniemi.platform.store.database import Store
+
+TARGETS = {
+    "direct_order": 55_000,
+    "relay_per_order_1000": 15_000,
+    "profile_per_step": 6_000,
+    "clear_per_order_1000": 900,
+    "bills_root": 300_000,
+    "credit_per_account": 8_000,
+    "challenge_line": 500_000,
+    "home_day": 3_500_000,
+}
+HOMES = 100
+SLOT_SECONDS = 900
+SEED = 7
+PRICE, QUANTITY = 100_000, 500
+DAY_AHEAD, SECOND_CALL, LAST_CALL = 0, 1, 2
+EVERY_SLOT = ("relay", "clear", "nominate", "report", "settle")
+
+
+def bench_gas(orders: int, bars: Progress) -> dict[str, Any]:
+    """Gas of each step of the protocol, its target, and their ratio.
+
+    Parameters
+    ----------
+    orders : int
+        Signed orders, each of another account, in the one large market.
+    bars : Progress
+
+    Raises
+    ------
+    NodeNotFoundError
+        anvil is not installed.
+    """
+    measured = _one_market(orders, bars) | _one_day(bars)
+    rows = [
+        {"what": name, "gas": measured[name], "target": target, "ratio": measured[name] / target}
+        for name, target in TARGETS.items()
+    ]
+    return {**measured, "orders": orders, "homes": HOMES, "rows": rows}
+
+
+def _one_market(orders: int, bars: Progress) -> dict[str, int]:
+    task = bars.add_task("one market", total=4, detail=f"opening {orders} accounts")
+    with _community(orders) as (exchange, wallets):
+        gateway, rules = exchange.gateway, exchange.gateway.rules
+        slot = exchange.first_slot
+        market = Market(gateway.community, gateway.product, slot, DAY_AHEAD)
+        domain = gateway.contracts.call_auction.domain
+        bars.update(task, advance=1, detail="signing")
+        for index, wallet in enumerate(wallets):
+            order = Order(
+                *(wallet.account, gateway.community, gateway.product, slot, DAY_AHEAD),
+                *(PRICE + (index * 7919) % 50_000, QUANTITY, Source.GRID if index % 2 else Source.PV),
+                *(bool(index % 2), 0, relay_gate(rules, slot, DAY_AHEAD)),
+            )
+            exchange.market.submit(order, sign(wallet.device.secret, order_digest(domain, order)))
+        bars.update(task, advance=1, detail="relaying")
+        relay = _gas(exchange, lambda: exchange.market.relay(DAY_AHEAD))
+        buyer = wallets[0]
+        placed = gateway.contracts.call_auction.place_order(
+            market, buyer.account, PRICE, QUANTITY, Source.GRID, True, 1
+        )
+        direct = _gas(exchange, lambda: gateway.send([(buyer.owner, placed)]))
+        exchange.clock.move_to(direct_gate(rules, slot, DAY_AHEAD))
+        bars.update(task, advance=1, detail="clearing")
+        clear = _gas(exchange, lambda: exchange.market.clear([market]))
+        bars.update(task, advance=1, detail="")
+    return {
+        "direct_order": direct,
+        "relay_per_order_1000": relay // orders,
+        "clear_per_order_1000": clear // (orders + 1),
+    }
+
+
+def _one_day(bars: Progress) -> dict[str, int]:
+    task = bars.add_task("one day", total=None, detail=f"opening {HOMES} accounts")
+    with _community(HOMES) as (exchange, wallets):
+        gateway, oracles = exchange.gateway, exchange.oracles
+        rules, labels = gateway.rules, gateway.sender.gas
+        day = day_of_slot(rules, exchange.first_slot)
+        slots, timeline = slots_of_day(rules, day), Timeline(exchange.clock)
+        before = sum(labels[label] for label in EVERY_SLOT)
+        measured: dict[str, int] = {}
+        oracles.report_tariff(Feed.RETAIL, day)
+        for session in (DAY_AHEAD, SECOND_CALL):
+            gate = relay_gate(rules, slots[0], session)
+            timeline.at(gate - 60, lambda s=session: _offer(exchange, wallets, s, slots, s))
+            timeline.at(gate - 30, lambda s=session: measured.update({f"relay {s}": _relay(exchange, s)}))
+            timeline.at(
+                direct_gate(rules, slots[0], session),
+                lambda s=session: exchange.market.clear(_markets(exchange, slots, s)),
+            )
+        for slot in slots:
+            gate = relay_gate(rules, slot, LAST_CALL)
+            timeline.at(gate - 60, lambda s=slot: _offer(exchange, wallets, LAST_CALL, [s], 2 + s - slots[0]))
+            timeline.at(gate - 30, lambda: _relay(exchange, LAST_CALL))
+            timeline.at(
+                direct_gate(rules, slot, LAST_CALL),
+                lambda s=slot: exchange.market.clear(_markets(exchange, [s], LAST_CALL)),
+            )
+            timeline.at(nomination_batch_gate(rules, slot) - 30, lambda s=slot: _nominate(exchange, wallets, s))
+            timeline.at(slot_end(rules, slot), lambda s=slot: _meter(exchange, wallets, s))
+        timeline.at(day_start(rules, day + 1), lambda: oracles.report_tariff(Feed.IMBALANCE, day))
+        timeline.at(bills_due(rules, day) + 1, lambda: measured.update(_bill(exchange, wallets[0], day)))
+        bars.update(task, total=len(timeline), detail="sessions, nominations, meters, bills")
+        while len(timeline):
+            timeline.step()
+            bars.update(task, advance=1)
+        total = sum(labels[label] for label in EVERY_SLOT) - before
+    return {
+        "profile_per_step": measured[f"relay {DAY_AHEAD}"] // (HOMES * len(slots)),
+        "bills_root": measured["root"],
+        "credit_per_account": measured["paid"] // HOMES,
+        "challenge_line": measured["challenge"],
+        "home_day": total // HOMES,
+    }
+
+
+def _bill(exchange: Exchange, challenger: Wallet, day: int) -> dict[str, int]:
+    """Gas of voiding a wrong proposal, of the right one, and of paying it."""
+    gateway, settlement = exchange.gateway, exchange.gateway.contracts.settlement
+    platform, number = exchange.founded.staff.parties[2], gateway.rules.platform
+    facts = exchange.settlement.facts(day, exchange.oracles.leaves)
+    bills = bill_day(facts)
+    # The line with most references is the dearest to recompute.
+    wrong = max(range(len(bills.lines)), key=lambda index: len(bills.lines[index].references))
+    altered = [*bills.lines]
+    altered[wrong] = replace(altered[wrong], retail=altered[wrong].retail + 1)
+    false = bills_of(gateway.rules, gateway.community, day, altered)
+    call = settlement.propose_bills(false, number, content_hash(false.lines))
+    proposed = gateway.send([(platform, call)])
+    false_number = next(event.id for event in proposed if isinstance(event, events.BillsProposed))
+    line = altered[wrong]
+    proof = false.line_proof(line.account, line.product, line.slot)
+    shown = settlement.challenge_line(false_number, line, proof, evidence_of(facts, line), challenger.account)
+    challenge = _gas(exchange, lambda: gateway.send([(challenger.owner, shown)]))
+    numbers: list[int] = []
+    root = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))
+    exchange.clock.move_to(exchange.clock.now + gateway.rules.bill_window + 60)
+    paid = _gas(exchange, lambda: exchange.settlement.pay(numbers[0], bills))
+    return {"challenge": challenge, "root": root, "paid": paid}
+
+
+def _offer(exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: Sequence[int], nonce: int) -> None:
+    """Every home offers one step per slot: odd accounts buy, even ones sell."""
+    gateway = exchange.gateway
+    domain = gateway.contracts.call_auction.domain
+    for wallet in wallets:
+        buy = bool(wallet.account % 2)
+        order = ProfileOrder(
+            account=wallet.account,
+            community=gateway.community,
+            product=gateway.product,
+            session=session,
+            all_or_nothing=False,
+            nonce=nonce,
+            valid_to=direct_gate(gateway.rules, slots[0], session),
+            steps=tuple(
+                Step(slot, PRICE + (5_000 if buy else -wallet.account), QUANTITY + wallet.account, Source.PV, buy)
+                for slot in slots
+            ),
+        )
+        exchange.market.submit(order, sign(wallet.device.secret, profile_digest(domain, order)))
+
+
+def _relay(exchange: Exchange, session: int) -> int:
+    skipped: list[events.OrderSkipped] = []
+    used = _gas(exchange, lambda: skipped.extend(exchange.market.relay(session)))
+    assert not skipped, skipped[0]
+    return used
+
+
+def _markets(exchange: Exchange, slots: Iterable[int], session: int) -> list[Market]:
+    gateway = exchange.gateway
+    return [Market(gateway.community, gateway.product, slot, session) for slot in slots]
+
+
+def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
+    gateway = exchange.gateway
+    domain = gateway.contracts.schedules.domain
+    for wallet in wallets:
+        wh = QUANTITY + wallet.account
+        nomination = Nomination(wallet.account, gateway.community, gateway.product, slot, 1, (wh,))
+        exchange.schedules.submit(nomination, sign(wallet.device.secret, nomination_digest(domain, nomination)))
+    exchange.schedules.flush()
+
+
+def _meter(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
+    for wallet in wallets:
+        exchange.oracles.take_reading(wallet.account, slot, Reading(QUANTITY, 0))
+    exchange.oracles.report_meters(slot)
+
+
+def _gas(exchange: Exchange, action: Callable[[], object]) -> int:
+    """Gas of everything that ``action`` sends."""
+    labels = exchange.gateway.sender.gas
+    before = sum(labels.values())
+    action()
+    return sum(labels.values()) - before
+
+
+@contextmanager
+def _community(homes: int) -> Iterator[tuple[Exchange, Sequence[Wallet]]]:
+    """A fresh community on anvil, with as many accounts."""
+    scenario = synthetic_scenario(homes, 1, SLOT_SECONDS, SEED)
+    opening = founded_at(scenario)
+    with tempfile.TemporaryDirectory() as directory:
+        store = Store(Path(directory) / "store.db")
+        chain = open_chain("anvil", opening - 1)
+        try:
+            founded = found(chain, scenario, SEED, store, SimulatedClock(opening))
+            yield open_exchange(founded, scenario, SEED), founded.homes
+        finally:
+            chain.close()
+            store.close()
