@@ -131,16 +131,33 @@ class CommunityModel:
         InfeasibleHouseError
             An import limit cannot hold.
         """
-        if not self._kept.solve():
-            raise next(explain(home, home.program) for home in self._homes if not _has_plan(home))
+        flows = self._solved()
+        bound = self._kept.value()
+        closed = False
+        while self._close_detours(flows):
+            closed = True
+            self._kept.bounds_changed()
+            flows = self._solved()
         cost = self._kept.value()
-        solution = self._kept.solution()
-        flows = tuple(
-            home.flows(solution[columns]) for home, columns in zip(self._homes, self._columns, strict=True)
-        )
+        if closed:
+            for home in self._homes:
+                home.reopen()
+            self._kept.bounds_changed()
         net = np.array([f.grid_import - f.grid_export + f.local_buy - f.local_sell for f in flows])
         local = np.sum([f.local_buy for f in flows], axis=0)
-        return CommunityPlan(cost, cost, net, local, flows, self._starts)
+        return CommunityPlan(cost, min(bound, cost), net, local, flows, self._starts)
+
+    def _close_detours(self, flows: Sequence[Flows]) -> bool:
+        closed = [home.close_detours(own) for home, own in zip(self._homes, flows, strict=True)]
+        return any(closed)
+
+    def _solved(self) -> tuple[Flows, ...]:
+        if not self._kept.solve():
+            raise next(explain(home, home.program) for home in self._homes if not _has_plan(home))
+        solution = self._kept.solution()
+        return tuple(
+            home.flows(solution[columns]) for home, columns in zip(self._homes, self._columns, strict=True)
+        )
 
 
 def community_optimum(

@@ -168,6 +168,14 @@ class HomeModel:
         """
         value = self._optimum()
         flows = self._home.flows(self._kept.solution())
+        closed = False
+        while self._home.close_detours(flows):
+            closed = self._stale["bounds"] = True
+            value = self._optimum()
+            flows = self._home.flows(self._kept.solution())
+        if closed:
+            self._home.reopen()
+            self._stale["bounds"] = True
         trade = flows.local_buy - flows.local_sell
         net = flows.grid_import - flows.grid_export + trade + self._trades
         net[: self._home.until] = 0.0

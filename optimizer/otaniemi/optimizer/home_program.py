@@ -41,6 +41,7 @@ class Flows:
     ev_stored: Floats
 
 
+_SAME_KWH = 1e-6
 _AddEntries = Callable[[Ints, Ints, float], None]
 FLOW_NAMES = tuple(f.name for f in fields(Flows))
 
@@ -222,6 +223,24 @@ class HomeProgram:
     def set_local_caps(self, buy_kwh: Floats, sell_kwh: Floats) -> None:
         """Local energy that can be bought and sold in every slot, shape (slots,). [kWh]"""
         self.local_buy_cap, self.local_sell_cap = buy_kwh, sell_kwh
+        self._refresh_local_caps()
+
+    def close_detours(self, flows: Flows) -> bool:
+        """Close one direction of local trade where vehicle energy takes the detour into the home's own battery.
+
+        Selling it and buying as much back in one slot would do that for the fee. Returns whether there was one;
+        `reopen` undoes it.
+        """
+        at = self._sell_slots
+        sold = np.maximum(-self._trades, 0.0) + flows.local_sell
+        astray = at[(flows.ev_discharge - self.load_kwh - sold)[at] > _SAME_KWH]
+        buys = (flows.local_buy > flows.local_sell)[astray]
+        self.program.upper[self.column["local_sell"][astray[buys]]] = 0.0
+        self.program.upper[self.column["local_buy"][astray[~buys]]] = 0.0
+        return bool(astray.size)
+
+    def reopen(self) -> None:
+        """Open local trade again where `close_detours` closed it."""
         self._refresh_local_caps()
 
     def refresh(self) -> None:

@@ -254,6 +254,22 @@ def test_no_neighbour_passes_vehicle_energy_on_to_the_grid() -> None:
     assert community_optimum([with_ev, bystander], 0.01).cost_eur == pytest.approx(-0.4)
 
 
+def test_no_home_sells_vehicle_energy_to_itself_to_fill_its_battery() -> None:
+    ev = EV | {"sessions": [{"arrival_slot": 0, "departure_slot": 1, "initial_soc": 0.5, "target_soc": 0.3}]}
+    both = house([0.5, 0.6], [0.1, 0.4], [0.0, 0.0], ev=ev, battery=BATTERY)
+    bystander = house([0.5, 0.6], [0.1, 0.4], [0.0, 0.0])
+    # 2 kWh of the vehicle could be had for 0.02 + 0.01, stored for 0.01, and fed in for 0.4 less 0.01 an hour later.
+    together = community_optimum([both, bystander], 0.01)
+    assert together.cost_eur == pytest.approx(0.0)
+    assert together.bound_eur == pytest.approx(2 * (0.02 + 0.01 + 0.02 - 0.4))
+    model = HomeModel(both)
+    model.set_local(np.array([0.21, 0.5]), np.array([0.2, 0.4]), 9.0, 0.0)
+    assert model.solve().flows.ev_discharge == pytest.approx([0.0, 0.0])
+    model.set_local(np.array([0.21, 0.5]), np.array([0.2, 0.4]), np.array([9.0, 0.0]), np.array([1.0, 0.0]))
+    done = model.solve().flows
+    assert done.ev_discharge[0] <= done.local_sell[0] + 1e-6
+
+
 def test_homes_of_different_length_are_no_community() -> None:
     with pytest.raises(HouseDataError, match="has 2 slots of 1 h; 1 of 1 h"):
         CommunityModel([house([0.5], [0.1], [0.0]), house([0.5] * 2, [0.1] * 2, [0.0] * 2)], 0.02)
