@@ -17,7 +17,7 @@ from rich.progress import Progress
 from otaniemi.contracts.chain.export import export_blocks
 from otaniemi.contracts.chain.node import Chain, open_chain
 from otaniemi.platform.agents.yardsticks import Yardsticks, yardsticks
-from otaniemi.platform.audit import audit_run
+from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.leaves import write_bills, write_meters
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community import bundled_community, load_community

@@ -30,7 +30,7 @@ from otaniemi.contracts.rules.signing import Domain, checksum
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
-from otaniemi.platform.api.admission import check_nomination, check_order, check_reading
+from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,

@@ -18,7 +18,7 @@ from otaniemi.contracts.rules.calendar import Rules, Session
 from otaniemi.contracts.rules.lines import LINE_TREE, Line
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
-from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.orders import Market, NonceWindow
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, address_bytes
 from otaniemi.contracts.rules.tariffs import TariffReport
@@ -153,6 +153,11 @@ class Accounts(Contract):
     def free_of(self, account: int) -> int:
         """Free balance of an account."""
         return int(self._view("freeOf", account))
+
+    def words(self, account: int) -> tuple[int, NonceWindow]:
+        """Free balance and used nonces of an account."""
+        _, hot = self._view("words", account)
+        return hot >> 192, NonceWindow(hot >> 160 & 0xFFFFFFFF, hot & (1 << 128) - 1)
 
     def withdrawal_of(self, account: int) -> tuple[int, int]:
         """Money under way to the owner, and when it can be taken. [nano-token, Unix s]"""

@@ -14,35 +14,30 @@ from typing import Protocol
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.rules.bills import AccountBill
 from otaniemi.contracts.rules.merkle_sum import Node
-from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder
+from otaniemi.contracts.rules.orders import Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.services.admission import AccountState, NotFoundError, RefusedError
 from otaniemi.platform.store.intake import Submission, SubmittedNomination
 from otaniemi.platform.store.markets import AcceptedOrder, MarketResult, MarketState
-from otaniemi.platform.store.members import Member
 
 
-class NotFoundError(OtaniemiError):
-    """There is no such thing."""
-
-    def __init__(self, what: str, which: object) -> None:
-        super().__init__(f"there is no {what} {which}")
-
-
-class RefusedError(OtaniemiError):
-    """What was sent is well formed, but cannot be accepted now.
-
-    Attributes
-    ----------
-    field, value, valid
-        Which field is in the way, what it holds, and what would be accepted.
-    """
-
-    def __init__(self, field: str, value: object, valid: str) -> None:
-        super().__init__(f"{field} is {value}; valid is {valid}")
-        self.field, self.value, self.valid = field, value, valid
+__all__ = [
+    "AccountState",
+    "BillStage",
+    "BillState",
+    "MarketPlace",
+    "NoDevnetError",
+    "NotFoundError",
+    "OrderState",
+    "Position",
+    "Present",
+    "RecordState",
+    "RefusedError",
+    "SentTransaction",
+]
 
 
 class NoDevnetError(OtaniemiError):
@@ -59,23 +54,6 @@ class Present:
     now: int
     block: int
     block_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """An account with its money [nano-token] and the numbers that its next messages may carry.
-
-    ``pending_nano`` has been asked for and can be taken from ``pending_from`` [Unix s] on; both are 0 without
-    a withdrawal. ``next_nonce`` and ``next_seq`` lie above all that is on the chain or on its way there.
-    """
-
-    member: Member
-    free_nano: int
-    pending_nano: int
-    pending_from: int
-    nonces: NonceWindow
-    next_nonce: int
-    next_seq: int
 
 
 @dataclass(frozen=True, slots=True)

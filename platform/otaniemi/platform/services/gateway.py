@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.blocks import Receipt
+from otaniemi.platform.services.admission import AccountState, NotFoundError
 from otaniemi.platform.services.contracts import Contracts
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.logs import EventDecoder
@@ -13,7 +16,7 @@ from otaniemi.contracts.chain.sender import Call, Key, Sender
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.services.index import index_events
-from otaniemi.platform.store import chain_index
+from otaniemi.platform.store import chain_index, intake, members
 from otaniemi.platform.store.database import Store
 
 
@@ -72,6 +75,40 @@ class Gateway:
         receipts = self.sender.chain.mine(transactions)
         self._index(receipts)
         return receipts
+
+    def member(self, transaction: Connection, account: int) -> members.Member:
+        """Who holds ``account``.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such account in the community.
+        """
+        member = members.get(transaction, account)
+        if member is None or member.community != self.community:
+            raise NotFoundError("account", account)
+        return member
+
+    def account(self, transaction: Connection, account: int) -> AccountState:
+        """An account's keys, money and the numbers that its next messages may carry.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such account in the community.
+        """
+        member, contract = self.member(transaction, account), self.contracts.accounts
+        free, nonces = contract.words(account)
+        pending, taken_from = contract.withdrawal_of(account)
+        return AccountState(
+            member=member,
+            free_nano=free,
+            pending_nano=pending,
+            pending_from=taken_from,
+            nonces=nonces,
+            next_nonce=intake.next_nonce(transaction, account, nonces),
+            next_seq=intake.next_seq(transaction, account),
+        )
 
     def catch_up(self) -> None:
         """Index every block that the index does not know yet."""

@@ -12,28 +12,17 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Call, Key
-from otaniemi.contracts.rules.calendar import relay_gate
 from otaniemi.contracts.rules.clearing import Clearing, clear
-from otaniemi.contracts.rules.errors import SignatureError
 from otaniemi.contracts.rules.orders import Book, Market, Order, ProfileOrder, SkipReason
-from otaniemi.contracts.rules.signing import order_digest, profile_digest, recover
-from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.services.admission import check_order
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import intake, markets, members
+from otaniemi.platform.store import intake, markets
 
 STEPS_PER_TRANSACTION = 1_200
 """Steps of profile orders in one transaction: what 15 M gas hold with room to spare."""
 
 ORDERS_PER_TRANSACTION = 700
 """Single orders in one transaction, likewise."""
-
-
-class IntakeError(OtaniemiError):
-    """A signed message is refused before it reaches the chain, where it would be skipped."""
-
-    def __init__(self, field: str, value: object, valid: str) -> None:
-        super().__init__(f"{field} is {value}; valid is {valid}")
-        self.field, self.value, self.valid = field, value, valid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +53,19 @@ class MarketService:
 
         Raises
         ------
-        IntakeError
+        RefusedError
             The chain would skip it: field, value and what is valid.
         NumberTakenError
             Another order of the account has its nonce.
         """
-        with self._gateway.store.begin() as transaction:
+        gateway, now = self._gateway, self._gateway.clock.now
+        with gateway.store.begin() as transaction:
             known = intake.get_order(transaction, order.account, order.nonce)
-            if known is None or (known.order, known.signature) != (order, signature):
-                self._check(members.get(transaction, order.account), order, signature)
-            return intake.receive_order(transaction, order, signature, self._gateway.clock.now)
+            if known is not None and (known.order, known.signature) == (order, signature):
+                return known
+            state = gateway.account(transaction, order.account)
+            check_order(order, signature, state, gateway.rules, self._domain, now)
+            return intake.receive_order(transaction, order, signature, now)
 
     def relay(self, session: int) -> list[events.OrderSkipped]:
         """Put every order that waits for ``session`` on the chain; what it skipped comes back."""
@@ -108,40 +100,6 @@ class MarketService:
                 calls.append((self._keeper, call))
         gateway.send(calls)
         return cleared
-
-    def _check(self, member: members.Member | None, order: Order | ProfileOrder, signature: bytes) -> None:
-        gateway, rules = self._gateway, self._gateway.rules
-        if order.community != gateway.community:
-            raise IntakeError("community", order.community, str(gateway.community))
-        if order.product != gateway.product:
-            raise IntakeError("product", order.product, f"{gateway.product} (electricity)")
-        if not 0 <= order.session < len(rules.sessions):
-            raise IntakeError("session", order.session, f"0 to {len(rules.sessions) - 1}")
-        if member is None or member.community != gateway.community:
-            raise IntakeError("account", order.account, "an account of this community; register first")
-        now = gateway.clock.now
-        if order.valid_to < now:
-            raise IntakeError("valid_to", order.valid_to, f"a time after now, {now}")
-        if isinstance(order, ProfileOrder):
-            order.check(rules)
-            digest = profile_digest(self._domain, order)
-            steps: Sequence[tuple[int, int, int]] = [(s.slot, s.price, s.quantity) for s in order.steps]
-        else:
-            digest = order_digest(self._domain, order)
-            steps = [(order.slot, order.price, order.quantity)]
-        for slot, price, quantity in steps:
-            if relay_gate(rules, slot, order.session) <= now:
-                raise IntakeError("slot", slot, f"one whose gate in session {order.session} is after {now}")
-            if not rules.price_min <= price <= rules.price_max:
-                raise IntakeError("price", price, f"{rules.price_min} to {rules.price_max} micro-token/kWh")
-            if not 1 <= quantity <= rules.connection_limit_wh:
-                raise IntakeError("quantity", quantity, f"1 to {rules.connection_limit_wh} Wh")
-        try:
-            signer = recover(digest, signature)
-        except SignatureError as error:
-            raise IntakeError("signature", "not valid", str(error)) from error
-        if signer not in (member.device, member.owner):
-            raise IntakeError("signature", f"by {signer}", f"the device key {member.device} or the owner's key")
 
     def _batches(self, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
         gateway, auction = self._gateway, self._gateway.contracts.call_auction

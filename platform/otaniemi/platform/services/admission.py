@@ -5,6 +5,8 @@ The chain checks everything again and has the last word.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from otaniemi.contracts.rules.calendar import (
     MAX_LEAD_SECONDS,
     Product,
@@ -16,7 +18,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_start,
 )
 from otaniemi.contracts.rules.errors import SignatureError
-from otaniemi.contracts.rules.orders import Order, ProfileOrder, Step, lock
+from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, Step, lock
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import (
     Domain,
@@ -26,8 +28,46 @@ from otaniemi.contracts.rules.signing import (
     recover,
 )
 from otaniemi.oracles.meters import Reading, reading_digest
-from otaniemi.platform.api.services import AccountState, RefusedError
+from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.store.members import Member
+
+
+class NotFoundError(OtaniemiError):
+    """There is no such thing."""
+
+    def __init__(self, what: str, which: object) -> None:
+        super().__init__(f"there is no {what} {which}")
+
+
+class RefusedError(OtaniemiError):
+    """What was sent is well formed, but cannot be accepted now.
+
+    Attributes
+    ----------
+    field, value, valid
+        Which field is in the way, what it holds, and what would be accepted.
+    """
+
+    def __init__(self, field: str, value: object, valid: str) -> None:
+        super().__init__(f"{field} is {value}; valid is {valid}")
+        self.field, self.value, self.valid = field, value, valid
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account with its money [nano-token] and the numbers that its next messages may carry.
+
+    ``pending_nano`` has been asked for and can be taken from ``pending_from`` [Unix s] on; both are 0 without
+    a withdrawal. ``next_nonce`` and ``next_seq`` lie above all that is on the chain or on its way there.
+    """
+
+    member: Member
+    free_nano: int
+    pending_nano: int
+    pending_from: int
+    nonces: NonceWindow
+    next_nonce: int
+    next_seq: int
 
 
 def check_order(
