@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from otaniemi.platform.community import parse_community
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -36,6 +38,12 @@ def test_the_constraints_pin_every_dependency_from_no_particular_place() -> None
 def test_the_installed_version_is_the_one_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert importlib.metadata.version("otaniemi") == project["version"]
+
+
+def test_the_community_file_in_the_guide_is_valid() -> None:
+    guide = (ROOT / "docs" / "guides" / "community.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    assert len(parse_community(example, "the guide").homes) == 2
 
 
 def test_the_compose_file_is_valid() -> None:
