@@ -270,7 +270,7 @@ class SmallDay:
         (directory / "chain").mkdir(parents=True)
         (directory / "leaves").mkdir()
         head = self.chain.head()
-        export_blocks([self.chain.block(n) for n in range(head.number + 1)], directory / "chain")
+        export_blocks(self.chain.blocks(0, head.number), directory / "chain")
         write_meters(directory / "leaves", DAY, self.meters)
         write_bills(directory / "leaves", DAY, bills.lines)
         data = self.deployment.to_json() | {"head": "0x" + head.hash.hex()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,7 +40,10 @@ class _DevnetChain(MiningChain):
 
 
 class EmbeddedChain:
-    """See ``Chain``. The devnet key holds 10,000 ether; nothing else exists at genesis."""
+    """See ``Chain``. The devnet key holds 10,000 ether; nothing else exists at genesis.
+
+    Threads may share it: one mines or calls at a time.
+    """
 
     chain_id = DEVNET_CHAIN_ID
 
@@ -47,6 +51,7 @@ class EmbeddedChain:
         funder = address_bytes(address_of(DEVNET_KEY))
         state: Any = {funder: {"balance": 10_000 * WEI_PER_ETHER, "nonce": 0, "code": b"", "storage": {}}}
         genesis: Any = {"difficulty": 0, "gas_limit": GAS_LIMIT, "timestamp": genesis_time, "extra_data": b""}
+        self._lock = threading.RLock()
         self._chain: Any = _DevnetChain.from_genesis(AtomicDB(), genesis, state)
         self._blocks = [
             RawBlock(rlp.encode(self._chain.get_canonical_block_header_by_number(BlockNumber(0))), (), ())
@@ -57,42 +62,50 @@ class EmbeddedChain:
         head = self.head().timestamp
         if timestamp <= head:
             raise BlockTimeError(timestamp, head)
-        self._start_block(timestamp)
+        with self._lock:
+            self._start_block(timestamp)
 
     def mine(self, transactions: Sequence[bytes]) -> list[Receipt]:
-        waiting = [self._decode(raw, position) for position, raw in enumerate(transactions)]
-        receipts = self._mine_block(waiting)
-        while len(receipts) < len(waiting):
-            receipts += self._mine_block(waiting[len(receipts) :])
-        return receipts
+        with self._lock:
+            waiting = [self._decode(raw, position) for position, raw in enumerate(transactions)]
+            receipts = self._mine_block(waiting)
+            while len(receipts) < len(waiting):
+                receipts += self._mine_block(waiting[len(receipts) :])
+            return receipts
 
     def call(self, to: Address, data: bytes, sender: Address = bytes(20)) -> bytes:
-        vm = self._chain.get_vm()
-        computation = vm.execute_bytecode(
-            origin=sender,
-            gas_price=0,
-            gas=CALL_GAS,
-            to=to,
-            sender=sender,
-            value=0,
-            data=data,
-            code=vm.state.get_code(to),
-            code_address=to,
-        )
+        with self._lock:
+            vm = self._chain.get_vm()
+            computation = vm.execute_bytecode(
+                origin=sender,
+                gas_price=0,
+                gas=CALL_GAS,
+                to=to,
+                sender=sender,
+                value=0,
+                data=data,
+                code=vm.state.get_code(to),
+                code_address=to,
+            )
         if computation.is_error:
             raise RevertedError(f"call to 0x{to.hex()}", "", {}, bytes(computation.output))
         return bytes(computation.output)
 
     def nonce(self, address: Address) -> int:
-        return int(self._chain.get_vm().state.get_nonce(address))
+        with self._lock:
+            return int(self._chain.get_vm().state.get_nonce(address))
 
     def balance(self, address: Address) -> int:
-        return int(self._chain.get_vm().state.get_balance(address))
+        with self._lock:
+            return int(self._chain.get_vm().state.get_balance(address))
 
     def block(self, number: int) -> RawBlock:
         if not 0 <= number < len(self._blocks):
             raise NodeError(f"block {number}: the chain's blocks are 0 to {len(self._blocks) - 1}")
         return self._blocks[number]
+
+    def blocks(self, first: int, last: int) -> list[RawBlock]:
+        return [self.block(number) for number in range(first, last + 1)]
 
     def head(self) -> RawBlock:
         return self._blocks[-1]

@@ -12,7 +12,7 @@ from otaniemi.contracts.rules.lines import Line
 from otaniemi.contracts.rules.merkle import levels_of, proof_of
 from otaniemi.contracts.rules.meters import METER_TREE, MeterLeaf, meter_proof
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market
-from otaniemi.contracts.rules.schedules import Nomination, schedules
+from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
 
@@ -127,8 +127,17 @@ def _nomination(facts: DayFacts, line: Line) -> NominationProof | None:
         claimed = batches[line.batch][line.leaf]
         if claimed.seq != line.seq or not _covers(claimed, line):
             return _proof(batches, line.batch, line.leaf)
-    counting = schedules(batches).get((line.account, line.slot))
-    return _proof(batches, counting.batch, counting.leaf) if counting else None
+    covering = [
+        (nomination.seq, -batch, -leaf)
+        for batch, nominations in enumerate(batches)
+        for leaf, nomination in enumerate(nominations)
+        if _covers(nomination, line)
+    ]
+    if not covering:
+        return None
+    # The highest seq counts, the first accepted among equals.
+    _, batch, leaf = max(covering)
+    return _proof(batches, -batch, -leaf)
 
 
 def _covers(nomination: Nomination, line: Line) -> bool:

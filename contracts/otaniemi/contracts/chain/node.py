@@ -62,6 +62,9 @@ class Chain(Protocol):
     def block(self, number: int) -> RawBlock:
         """Block ``number`` as bytes."""
 
+    def blocks(self, first: int, last: int) -> list[RawBlock]:
+        """Blocks ``first`` to ``last`` as bytes."""
+
     def head(self) -> RawBlock:
         """The newest block."""
 

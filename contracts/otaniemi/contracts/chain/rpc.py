@@ -208,6 +208,9 @@ class RpcChain:
     def block(self, number: int) -> RawBlock:
         return read_block(self._rpc, hex(number))
 
+    def blocks(self, first: int, last: int) -> list[RawBlock]:
+        return read_blocks(self._rpc, first, last)
+
     def head(self) -> RawBlock:
         return self._head
 

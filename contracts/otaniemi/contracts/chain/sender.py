@@ -11,6 +11,7 @@ from rlp.codec import encode_raw
 
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.blocks import DYNAMIC_FEE, Address, Receipt, contract_address, integer
+from otaniemi.contracts.chain.errors import ChainError
 from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.signing import address_bytes, address_of
@@ -103,7 +104,12 @@ class Sender:
             nonce = self.next_nonce(key) if nonce < 0 else nonce
             raw.append(sign_transaction(key, self.chain.chain_id, nonce, call))
             nonces[key.raw_address] = nonce + 1
-        receipts = self.chain.mine(raw)
+        try:
+            receipts = self.chain.mine(raw)
+        except ChainError:
+            # What went into earlier blocks is on the chain; ask it again.
+            self._nonces.clear()
+            raise
         self._nonces = nonces
         for (_, call), receipt in zip(calls, receipts, strict=True):
             self.gas[call.label] += receipt.gas_used

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +140,8 @@ def _meter_text(product: int, slot: int, leaf: MeterLeaf) -> str:
 
 def _line_text(line: Line) -> str:
     references = [[reference.session, reference.index, reference.fill] for reference in line.references]
-    return _canonical({**asdict(line), "references": references, "hash": line.node().hash.hex()})
+    fields = {name: getattr(line, name) for name in Line.__dataclass_fields__}
+    return _canonical({**fields, "references": references, "hash": line.node().hash.hex()})
 
 
 def _canonical(data: Mapping[str, Any]) -> str:

@@ -80,7 +80,8 @@ class OrderJudge:
             canonical = wire[at : at + len(whole)] == whole
             at += len(whole)
             events += self._relay_profile(shelves, profile, signature, canonical)
-        return events + _accepted([shelf for _, shelf in sorted(shelves.items())])
+        # Markets are told in the order in which the batch first came to them.
+        return events + _accepted(list(shelves.values()))
 
     def place_order(self, order: Order, sender: str) -> list[Event]:
         """The events of ``placeOrder``; none where it should have reverted."""

@@ -54,6 +54,7 @@ class Payouts:
     ) -> None:
         self._community, self._state, self._published, self._counts = community, state, published, counts
         self._findings: list[Finding] = published.findings if published else []
+        self._derived: dict[int, Bills | None] = {}
         self.proposals: dict[int, Proposal] = {}
         self.final: dict[tuple[int, int], int] = {}
         self.settled: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
@@ -74,10 +75,11 @@ class Payouts:
         return self._handlers.get(kind)
 
     def finish(self) -> list[Finding]:
-        """Wrong proposals that nobody refuted, and money left in the pot."""
+        """Wrong proposals that stand or still may, and money left in the pot."""
         findings = [
             Finding(proposal.where, fault)
-            for proposal in self.proposals.values()
+            for number, proposal in self.proposals.items()
+            if self.final.get((proposal.event.community, proposal.event.day), number) == number
             for fault in proposal.faults
         ]
         busy = any(proposal.open or proposal.due for proposal in self.proposals.values())
@@ -99,15 +101,11 @@ class Payouts:
     def _hold_against(self, event: e.BillsProposed, published: Published) -> tuple[Bills | None, list[str]]:
         """The right bills of the day, and what is wrong with the proposed ones."""
         rules, day = self._rules(event.community, event.day), event.day
-        meters, lines = published.meters(day), published.lines(day)
-        if meters is None:
+        if day not in self._derived:
+            self._derived[day] = self._derive(rules, day, published)
+        bills = self._derived[day]
+        if bills is None:
             return None, []
-        bills = derive(self._state, rules, self._community, day, meters)
-        derived = bills.lines
-        self._counts["bills"] += len(derived)
-        self._findings += zero_sums(day, derived)
-        if lines is not None:
-            self._findings += compare_lines(day, lines, derived)
         right = e.BillsProposed(
             event.community,
             event.day,
@@ -116,12 +114,24 @@ class Payouts:
             bills.root.hash,
             bills.root.sums,
             len(bills.accounts),
-            content_hash(derived),
+            content_hash(bills.lines),
             rules.bond,
         )
         names = [name for name in e.BillsProposed.__slots__ if getattr(event, name) != getattr(right, name)]
         told = (f"{name} is {_text(event, name)}, not {_text(right, name)}" for name in names)
         return bills, [f"proposes bills of day {day} that do not follow: {', '.join(told)}"] if names else []
+
+    def _derive(self, rules: Rules, day: int, published: Published) -> Bills | None:
+        """The right bills of a day, held against the published lines; None where its meters cannot be read."""
+        meters, lines = published.meters(day), published.lines(day)
+        if meters is None:
+            return None
+        bills = derive(self._state, rules, self._community, day, meters)
+        self._counts["bills"] += len(bills.lines)
+        self._findings += zero_sums(day, bills.lines)
+        if lines is not None:
+            self._findings += compare_lines(day, lines, bills.lines)
+        return bills
 
     def _rules(self, community: int, day: int) -> Rules:
         rules = self._state.rules_at(community, day)

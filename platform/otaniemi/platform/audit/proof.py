@@ -13,7 +13,7 @@ from typing import Any
 from otaniemi.contracts.chain.events import BillsProposed
 from otaniemi.contracts.chain.evidence import LineEvidence, evidence_of
 from otaniemi.contracts.rules.bills import LineProof, bills_of, verify_line
-from otaniemi.contracts.rules.calendar import Rules, first_slot
+from otaniemi.contracts.rules.calendar import MAX_SESSIONS, Rules, first_slot
 from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
 from otaniemi.contracts.rules.errors import BillError
 from otaniemi.contracts.rules.lines import LINE_TREE, FilledOrder, Line, Reference, Sums, bill_line
@@ -21,8 +21,8 @@ from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import METER_TREE
 from otaniemi.contracts.rules.orders import Book, Market
-from otaniemi.contracts.rules.schedules import schedules
-from otaniemi.contracts.rules.tariffs import slot_tariffs
+from otaniemi.contracts.rules.schedules import Scheduled, schedules
+from otaniemi.contracts.rules.tariffs import Feed, SlotTariff, slot_tariffs
 from otaniemi.platform.audit.days import facts_of
 from otaniemi.platform.audit.leaves import Meters
 from otaniemi.platform.audit.state import State
@@ -98,12 +98,30 @@ def prove(
 
 def faults_of(bill: ProvenBill, state: State, rules: Rules) -> Iterator[tuple[Line, str]]:
     """Every line that does not hold against the chain, and why."""
+    community, day = bill.proposal.community, bill.proposal.day
+    nominated = {
+        (product, *key): scheduled
+        for (place, product, nominated_day), batches in state.nominations.items()
+        if (place, nominated_day) == (community, day)
+        for key, scheduled in schedules(batches).items()
+    }
+    tariffs = slot_tariffs(*(state.tariffs[community, feed, day] for feed in (Feed.RETAIL, Feed.IMBALANCE)))
     for proven in bill.lines:
-        for why in _faults_of_line(proven, bill.proposal, state, rules):
-            yield proven.line, why
+        line = proven.line
+        scheduled = nominated.get((line.product, line.account, line.slot))
+        tariff = tariffs[line.slot - first_slot(rules, day)]
+        for why in _faults_of_line(proven, bill.proposal, state, rules, scheduled, tariff):
+            yield line, why
 
 
-def _faults_of_line(proven: ProvenLine, proposal: BillsProposed, state: State, rules: Rules) -> Iterator[str]:
+def _faults_of_line(
+    proven: ProvenLine,
+    proposal: BillsProposed,
+    state: State,
+    rules: Rules,
+    scheduled: Scheduled | None,
+    tariff: SlotTariff,
+) -> Iterator[str]:
     line, evidence = proven.line, proven.evidence
     root = Node(proposal.root, tuple(proposal.sums))
     if proven.place.count != proposal.count or not verify_line(root, line, proven.place):
@@ -127,10 +145,6 @@ def _faults_of_line(proven: ProvenLine, proposal: BillsProposed, state: State, r
     climbed = METER_TREE.root_by(reading.node(), evidence.meter.index, report.count, siblings)
     if climbed != Node(report.root, (report.import_wh, report.export_wh)) or reading.account != line.account:
         yield f"its meter leaf does not lead to root 0x{report.root.hex()} of the slot"
-    nominated = schedules(state.nominations[proposal.community, line.product, proposal.day])
-    feeds = (state.tariffs[proposal.community, feed, proposal.day] for feed in (0, 1))
-    tariff = slot_tariffs(*feeds)[line.slot - first_slot(rules, proposal.day)]
-    scheduled = nominated.get((line.account, line.slot))
     try:
         right = bill_line(rules, line.product, line.slot, orders, scheduled, reading, tariff)
     except BillError as error:
@@ -147,8 +161,9 @@ def _place(reference: Reference) -> tuple[int, int]:
 def _orders_on_chain(state: State, community: int, line: Line) -> list[tuple[int, int]]:
     """Session and index of every accepted order of the line's account in its slot."""
     places = []
-    for market in sorted(state.cleared):
-        if (market.community, market.product, market.slot) == (community, line.product, line.slot):
+    for session in range(MAX_SESSIONS):
+        market = Market(community, line.product, line.slot, session)
+        if market in state.cleared:
             book, _ = state.cleared[market]
             indices = (book.account == line.account).nonzero()[0].tolist()
             places += [(market.session, index) for index in indices]
