@@ -37,7 +37,9 @@ class RunDirectory:
 
     def __enter__(self) -> RunDirectory:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunDirectoryError(f"--out {self.path}: already holds files; choose a new or empty directory")
+            raise RunDirectoryError(
+                f"--out {self.path}: already holds files; choose a new or empty directory"
+            )
         if self.partial.exists():
             raise RunDirectoryError(
                 f"--out {self.path}: an interrupted run left {self.partial}; delete it or choose another directory"
@@ -62,6 +64,8 @@ class RunDirectory:
         self._published = True
         return self.path
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if not self._published:
             shutil.rmtree(self.partial, ignore_errors=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -35,6 +34,7 @@ from otaniemi.platform.store.database import Store
 from otaniemi.platform.summary import RunFacts, record_of, summarise
 
 DEFAULT_HOMES = 12
+WALL_PARTS = ("optimize", "chain", "settle")
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,15 @@ def scenario_of(settings: SimulationSettings) -> Scenario:
             if value is not None:
                 raise SettingsError(f"{name} is {value}; it goes with --homes-data DIR, the measured homes")
         homes = DEFAULT_HOMES if settings.homes is None else settings.homes
-        return synthetic_scenario(homes, settings.days, settings.slot_seconds, settings.seed, start or FIRST_DAY)
+        return synthetic_scenario(
+            homes, settings.days, settings.slot_seconds, settings.seed, start or FIRST_DAY
+        )
     if settings.prices is None or start is None:
         raise SettingsError("--homes-data needs --prices FILE and --start YYYY-MM-DD")
     if settings.homes is not None:
-        raise SettingsError(f"--homes is {settings.homes}; with --homes-data the community file says which homes")
+        raise SettingsError(
+            f"--homes is {settings.homes}; with --homes-data the community file says which homes"
+        )
     community = bundled_community() if settings.community is None else load_community(settings.community)
     return load_measured(
         community, settings.homes_data, settings.prices, start, settings.days, settings.slot_seconds
@@ -102,7 +106,7 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
         The input or the output directory cannot be used; nothing is left behind.
     """
     began = time.perf_counter()
-    wall: Counter[str] = Counter()
+    wall = dict.fromkeys(WALL_PARTS, 0.0)
 
     def timed(part: str, action: Callable[[], None]) -> None:
         start = time.perf_counter()
@@ -124,7 +128,7 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
                 exchange = _found(chain, scenario, settings.seed, store, clock, bars, timed)
                 days = _trade(exchange, scenario, settings, clock, bars, timed)
                 sticks = _collect(measured, bars)
-            facts = _publish(directory, exchange, scenario, settings, days, sticks, bars, timed)
+            facts = _publish(directory, exchange, scenario, settings, days, sticks, bars)
             summary = summarise(replace(facts, wall_s=_wall(wall, began)))
             record = record_of(facts, summary)
             write_report(record, directory.partial / "report.html")
@@ -160,7 +164,10 @@ def _found(
 ) -> Exchange:
     task = bars.add_task("founding the community", total=1, detail="contracts, accounts, test tokens")
     opened: list[Exchange] = []
-    timed("chain", lambda: opened.append(open_exchange(found(chain, scenario, seed, store, clock), scenario, seed)))
+    timed(
+        "chain",
+        lambda: opened.append(open_exchange(found(chain, scenario, seed, store, clock), scenario, seed)),
+    )
     bars.update(task, completed=1, detail=f"{len(scenario.homes)} homes on chain {chain.chain_id}")
     return opened[0]
 
@@ -177,7 +184,13 @@ def _trade(
     days = []
     for index in range(scenario.days):
         day = CommunityDay(
-            exchange, scenario.day(index), settings.forecast, settings.seed, exchange.founded.homes, nonces, timed
+            exchange,
+            scenario.day(index),
+            settings.forecast,
+            settings.seed,
+            exchange.founded.homes,
+            nonces,
+            timed,
         )
         days.append(day)
     task = bars.add_task("trading", total=0, detail="")
@@ -209,7 +222,6 @@ def _publish(
     days: list[CommunityDay],
     sticks: list[Yardsticks],
     bars: Progress,
-    timed: Callable[[str, Callable[[], None]], None],
 ) -> RunFacts:
     """Write chain, leaves and deployment, and audit them as anybody would."""
     task = bars.add_task("publishing and audit", total=2, detail="chain, leaves")
@@ -239,6 +251,6 @@ def _publish(
     )
 
 
-def _wall(wall: Counter[str], began: float) -> dict[str, float]:
-    parts = {part: round(wall[part], 3) for part in ("optimize", "chain", "settle")}
+def _wall(wall: Mapping[str, float], began: float) -> dict[str, float]:
+    parts = {part: round(seconds, 3) for part, seconds in wall.items()}
     return parts | {"total": round(time.perf_counter() - began, 3)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.units import NANO_PER_MICRO, eur_of_nano
 from otaniemi.platform.agents.yardsticks import Yardsticks
-from otaniemi.platform.audit import AuditReport
+from otaniemi.platform.audit.findings import AuditReport
+from otaniemi.platform.community import Home
 from otaniemi.platform.community_day import DayOutcome
 from otaniemi.platform.data.scenario import IntArray, Scenario
 from otaniemi.platform.results import BookOrder, HomeResult, RunRecord, SampleBook, SessionResult
@@ -169,8 +170,12 @@ def limits(facts: RunFacts) -> list[str]:
             if cost > before
         ]
         if losers:
-            worst = ", ".join(f"home {home} {eur_of_nano(loss) * 100:.1f} c" for loss, home in sorted(losers)[::-1][:5])
-            text += f" Worse off than alone: {worst}" + (f" and {len(losers) - 5} more." if len(losers) > 5 else ".")
+            worst = ", ".join(
+                f"home {home} {eur_of_nano(loss) * 100:.1f} c" for loss, home in sorted(losers)[::-1][:5]
+            )
+            text += f" Worse off than alone: {worst}" + (
+                f" and {len(losers) - 5} more." if len(losers) > 5 else "."
+            )
         else:
             text += " No home was worse off than alone."
         sentences.append(text)
@@ -231,13 +236,15 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
         meter_wh=np.concatenate([record.meter_wh for record in records]),
         sold_wh=dict(sold),
         device_wh={name: np.array(values, np.int64) for name, values in device_wh.items()},
-        battery_soc=np.concatenate([r.battery_kwh for r in records]) / battery.capacity_kwh if battery else None,
+        battery_soc=np.concatenate([r.battery_kwh for r in records]) / battery.capacity_kwh
+        if battery
+        else None,
         ev_soc=np.concatenate([r.ev_kwh for r in records]) / ev.capacity_kwh if ev else None,
         bill_nano=dict(bill),
     )
 
 
-_DEVICES = {
+_DEVICES: Mapping[str, Callable[[Home], bool]] = {
     "pv": lambda home: home.pv_scale > 0,
     "battery": lambda home: home.battery is not None,
     "ev": lambda home: home.ev is not None,
@@ -304,7 +311,9 @@ def _notes(facts: RunFacts, summary: dict[str, Any]) -> list[str]:
     if facts.scenario.source == "synthetic":
         notes.append("Homes, weather and prices are synthetic: drawn from the seed, not measured.")
     else:
-        notes.append(f"Load and PV are measured ({facts.scenario.source}); devices and tariffs are the community file's.")
+        notes.append(
+            f"Load and PV are measured ({facts.scenario.source}); devices and tariffs are the community file's."
+        )
     if summary["forecast"] == "realistic":
         notes.append(
             "Homes plan with forecasts: load is the mean of the same hour on up to seven days before, corrected by the "

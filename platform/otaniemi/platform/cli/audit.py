@@ -8,6 +8,11 @@ from typing import Annotated
 import typer
 
 from otaniemi.platform.cli.output import console, print_json
+from otaniemi.platform.errors import OtaniemiError
+
+
+class AuditOptionsError(OtaniemiError):
+    """Options do not fit together, or one has no valid value."""
 
 
 def register(app: typer.Typer) -> None:
@@ -16,30 +21,50 @@ def register(app: typer.Typer) -> None:
 
 def audit(
     run_dir: Annotated[Path | None, typer.Argument(help="Directory of a run.")] = None,
-    rpc: Annotated[str | None, typer.Option(help="Read from this node instead of RUN_DIR/chain.")] = None,
+    rpc: Annotated[
+        str | None, typer.Option(help="Read from this node instead of RUN_DIR/chain.", metavar="URL")
+    ] = None,
     deployment: Annotated[Path | None, typer.Option(help="deployment.json, with --rpc.")] = None,
     leaves: Annotated[Path | None, typer.Option(help="Directory of published leaves, with --rpc.")] = None,
-    head: Annotated[str | None, typer.Option(help="Head hash known from elsewhere.")] = None,
+    head: Annotated[str | None, typer.Option(help="Head hash known from elsewhere.", metavar="HASH")] = None,
     account: Annotated[int | None, typer.Option(help="Prove this account's bills alone.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Re-derive orders, clearing, fills, schedules, meters, bills and balances; trust no server.
 
-    Exit code 0: everything holds; 1: something is wrong, and the first wrong leaf, block or transaction is named; 2: could not look.
+    Exit code 0: everything holds; 1: something is wrong, and the first wrong leaf, block or transaction
+    is named; 2: could not look.
 
     Example: `otaniemi audit runs/001 --account 5`
     """
-    from otaniemi.platform.audit import audit_node, audit_run
-    from otaniemi.platform.errors import OtaniemiError
+    from otaniemi.platform.audit import audit as auditor
 
-    if run_dir is not None and rpc is None:
-        report = audit_run(run_dir, head=head, account=account)
+    pinned = None if head is None else _hash(head)
+    if run_dir is not None and (rpc, deployment, leaves) == (None, None, None):
+        evidence = auditor.evidence_of_run(run_dir, pinned)
     elif run_dir is None and rpc and deployment and leaves:
-        report = audit_node(rpc, deployment, leaves, head=head, account=account)
+        evidence = auditor.evidence_of_node(rpc, deployment, leaves, pinned)
     else:
-        raise OtaniemiError("audit: give RUN_DIR, or --rpc, --deployment and --leaves together")
+        raise AuditOptionsError("audit: give RUN_DIR, or --rpc, --deployment and --leaves together")
+    if account is None:
+        report = auditor.audit(evidence)
+        data, lines = report.to_json(), report.as_lines()
+    else:
+        proven = auditor.audit_account(evidence, account)
+        report, data, lines = proven.report, proven.to_json(), proven.as_lines()
     if json:
-        print_json(report.as_dict())
+        print_json(data)
     else:
-        console.print(report.as_text(), highlight=False, markup=False)
+        for line in lines:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _hash(text: str) -> bytes:
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) != 32:
+        raise AuditOptionsError(f"--head is {text}; valid: a block's hash, 64 hexadecimal digits after 0x")
+    return value

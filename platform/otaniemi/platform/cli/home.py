@@ -28,8 +28,12 @@ def register(app: typer.Typer) -> None:
 def optimize(
     house: Annotated[Path, typer.Argument(help="House file (JSON).")],
     method: Annotated[Method, typer.Option(help="milp: exact; lp: the relaxation's bound.")] = Method.MILP,
-    case: Annotated[int | None, typer.Option(min=1, max=4, help="Study case; without it as the file says.")] = None,
-    time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds; the best plan so far comes back.")] = 30.0,
+    case: Annotated[
+        int | None, typer.Option(min=1, max=4, help="Study case; without it as the file says.")
+    ] = None,
+    time_limit: Annotated[
+        float, typer.Option(min=0.01, help="Seconds; the best plan so far comes back.")
+    ] = 30.0,
     json: Annotated[bool, typer.Option("--json", help="Print the whole plan as JSON.")] = False,
 ) -> None:
     """Plan battery, car and appliances of one home at least cost.

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def clear(
     book: Annotated[Path, typer.Argument(help="CSV with columns id,side,price,quantity[,source].")],
-    json: Annotated[bool, typer.Option("--json", help="Print price, lo, hi, volume, fills and seconds as JSON.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print price, lo, hi, volume, fills and seconds as JSON.")
+    ] = False,
 ) -> None:
     """Clear a book at one price: the row order is the arrival order, prices in micro-token/kWh, quantities in Wh.
 
@@ -32,7 +34,10 @@ def clear(
     if result["price"] is None:
         console.print("nothing trades: no buy meets a sell")
         return
-    console.print(f"price {result['price']} micro-token/kWh (any of {result['lo']} .. {result['hi']} clears), volume {result['volume']} Wh")
+    console.print(
+        f"price {result['price']} micro-token/kWh (any of {result['lo']} .. {result['hi']} clears), "
+        f"volume {result['volume']} Wh"
+    )
     table = Table("order", "filled Wh")
     for identity, fill in result["fills"].items():
         table.add_row(identity, str(fill))

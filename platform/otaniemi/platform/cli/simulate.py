@@ -36,17 +36,25 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    homes: Annotated[int | None, typer.Option(min=2, max=1000, help="Number of homes (12; synthetic data only).")] = None,
+    homes: Annotated[
+        int | None, typer.Option(min=2, max=1000, help="Number of homes (12; synthetic data only).")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="Trading days in a row.")] = 1,
     slot: Annotated[SlotLength, typer.Option(help="Length of a slot.")] = SlotLength.QUARTER,
     seed: Annotated[int, typer.Option(min=0, help="Seed of keys, synthetic homes and forecast errors.")] = 7,
-    community: Annotated[Path | None, typer.Option(help="Community file: devices, tariffs, calendar.")] = None,
+    community: Annotated[
+        Path | None, typer.Option(help="Community file: devices, tariffs, calendar.")
+    ] = None,
     homes_data: Annotated[Path | None, typer.Option(help="Directory with measured homes.")] = None,
     prices: Annotated[Path | None, typer.Option(help="CSV of hourly spot prices.")] = None,
     start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", metavar="DATE")] = None,
-    forecast: Annotated[ForecastKind, typer.Option(help="What the homes plan with.")] = ForecastKind.REALISTIC,
+    forecast: Annotated[
+        ForecastKind, typer.Option(help="What the homes plan with.")
+    ] = ForecastKind.REALISTIC,
     chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
-    out: Annotated[Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Trade a day of solar and vehicle-to-home energy between homes, on a chain that starts by itself.
@@ -80,7 +88,10 @@ def simulate(
 
 
 def _table(summary: dict[str, object]) -> Table:
-    table = Table(title=f"{summary['homes']} homes, {summary['slots']} slots, data: {summary['data_source']}", show_header=False)
+    table = Table(
+        title=f"{summary['homes']} homes, {summary['slots']} slots, data: {summary['data_source']}",
+        show_header=False,
+    )
     table.add_column(style="dim")
     table.add_column(justify="right")
 
@@ -102,7 +113,11 @@ def _table(summary: dict[str, object]) -> Table:
         ("cost, planned as one home", eur("cost_community_optimum_eur")),
         ("market efficiency", "nothing to gain" if efficiency is None else f"{efficiency:.3f}"),
         ("imbalance", kwh("imbalance_wh")),
-        ("bills", f"{summary['bills']}, sum {summary['bills_sum_nano']} nano, escrow surplus {summary['escrow_surplus_nano']} nano"),
+        (
+            "bills",
+            f"{summary['bills']}, sum {summary['bills_sum_nano']} nano, "
+            f"escrow surplus {summary['escrow_surplus_nano']} nano",
+        ),
         ("transactions / gas", f"{summary['transactions']} / {summary['gas']['total']:,}"),  # type: ignore[index]
         ("audit", "every bill proven from the chain" if summary["audit"]["ok"] else "FAILED"),  # type: ignore[index]
         ("time", f"{summary['wall_s']['total']:.1f} s"),  # type: ignore[index]
