@@ -1,7 +1,7 @@
 """Time as the services see it: a clock that is told when to move, and the timeline that moves it.
 
-Services never read the system clock or sleep. The timeline calls what is due, in order of time; a simulated clock jumps,
-a paced clock waits so that `speed` simulated seconds pass in one real second.
+Services never read the system clock or sleep. The timeline calls what is due, in order of time; a simulated
+clock jumps, a paced clock waits so that `speed` simulated seconds pass in one real second.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 
@@ -22,6 +23,9 @@ class Clock(Protocol):
     def move_to(self, moment: int) -> None:
         """Make ``moment`` the present, waiting for it where the clock is paced."""
 
+    def present(self) -> int:
+        """The second that it is, between two events too."""
+
 
 class SimulatedClock:
     """Jumps from event to event."""
@@ -32,24 +36,31 @@ class SimulatedClock:
     def move_to(self, moment: int) -> None:
         self.now = max(self.now, moment)
 
+    def present(self) -> int:
+        return self.now
+
 
 class PacedClock:
-    """Lets ``speed`` simulated seconds pass in one real second, from ``start`` on."""
+    """Jumps until ``start``; from there on ``speed`` simulated seconds pass in one real second."""
 
-    def __init__(self, start: int, speed: float) -> None:
+    def __init__(self, now: int, start: int, speed: float) -> None:
         self._start, self._speed = start, speed
-        self._origin = time.monotonic()
+        self._origin: float | None = None
         self._stopped = threading.Event()
-        self.now = start
+        self.now = now
 
     def move_to(self, moment: int) -> None:
-        due = self._origin + (moment - self._start) / self._speed
-        self._stopped.wait(max(0.0, due - time.monotonic()))
+        if moment >= self._start:
+            if self._origin is None:
+                self._origin = time.monotonic()
+            due = self._origin + (moment - self._start) / self._speed
+            self._stopped.wait(max(0.0, due - time.monotonic()))
         self.now = max(self.now, moment)
 
     def present(self) -> int:
-        """The simulated second that it is now, between two events."""
-        return self._start + int((time.monotonic() - self._origin) * self._speed)
+        if self._origin is None:
+            return self.now
+        return max(self.now, self._start + int((time.monotonic() - self._origin) * self._speed))
 
     def stop(self) -> None:
         """End the waiting at once."""
@@ -65,12 +76,13 @@ class Timeline:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: list[tuple[int, int, Callable[[], object]]] = []
         self._order = itertools.count()
 
-    def at(self, moment: int, action: Callable[[], None]) -> None:
-        """Enter ``action`` for ``moment`` (Unix seconds); in the past means as soon as possible."""
-        heapq.heappush(self._heap, (moment, next(self._order), action))
+    def at(self, moment: int, action: Callable[..., object], *arguments: object) -> None:
+        """Enter ``action(*arguments)`` for ``moment`` (Unix seconds); in the past means as soon as possible."""
+        bound: Callable[[], object] = partial(action, *arguments)
+        heapq.heappush(self._heap, (moment, next(self._order), bound))
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -78,6 +90,13 @@ class Timeline:
     def next_moment(self) -> int | None:
         """When the next action is due, None when nothing is left."""
         return self._heap[0][0] if self._heap else None
+
+    def touch(self) -> int:
+        """Make the present, up to the next action, the clock's time, and return it."""
+        upcoming = self.next_moment()
+        present = self.clock.present()
+        self.clock.now = max(self.clock.now, present if upcoming is None else min(present, upcoming))
+        return self.clock.now
 
     def step(self) -> None:
         """Wait for the next action and take it.

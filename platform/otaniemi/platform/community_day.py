@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -42,9 +43,12 @@ from otaniemi.platform.services.market import ClearedMarket
 
 BARGAIN_LEAD = 30 * 60
 """Seconds before a day-ahead relay gate at which the homes begin their rounds."""
+RETAIL_LEAD = 90 * 60
+"""Seconds before the day's first gate at which retail prices are reported."""
 SUBMIT_LEAD, RELAY_LEAD = 60, 30
 """Seconds before a gate at which agents submit, and at which the service relays."""
-METER_DELAY = 60
+METER_DELAY = 3600
+"""Seconds after a slot at which its meters are reported, so that late readings still count."""
 IMBALANCE_DELAY = 10 * 60
 BILL_SLACK = 60
 
@@ -56,7 +60,7 @@ class DayOutcome:
     """What a finished day leaves behind.
 
     ``metered[slot][home]`` is what the meter saw and what was behind it; ``cleared`` holds every market in order of
-    clearing; ``planned_wh`` is the net plan of each home, shape (slots,), when it bargained day-ahead for the last time.
+    clearing; ``planned_wh`` is each home's net plan, shape (slots,), in its last day-ahead round.
     """
 
     data: TradingDay
@@ -113,28 +117,34 @@ class CommunityDay:
         """Enter all of the day, from its retail prices to the payment of its bills."""
         rules, at = self._rules, timeline.at
         oracles, first = self._exchange.oracles, self.slots[0]
-        at(tariff_deadline(rules, self.day) - 3600 - BARGAIN_LEAD, lambda: oracles.report_tariff(Feed.RETAIL, self.day))
-        for session, call in enumerate(CALLS[self._kind]):
-            gate = relay_gate(rules, first, session)
-            at(gate - BARGAIN_LEAD, lambda s=session, c=call: self._optimize(lambda: self._day_ahead(s, c)))
+        self._exchange.market.open(self.slots)
+        at(tariff_deadline(rules, self.day) - RETAIL_LEAD, oracles.report_tariff, Feed.RETAIL, self.day)
+        for session, call in enumerate(CALLS[self._kind] if self._wallets else ()):
+            at(
+                relay_gate(rules, first, session) - BARGAIN_LEAD,
+                self._optimize,
+                self._day_ahead,
+                session,
+                call,
+            )
         for session in range(LAST_CALL):
-            at(relay_gate(rules, first, session) - RELAY_LEAD, lambda s=session: self._relay(s))
-            at(direct_gate(rules, first, session), lambda s=session: self._clear(s, self.slots))
+            at(relay_gate(rules, first, session) - RELAY_LEAD, self._relay, session)
+            at(direct_gate(rules, first, session), self._clear, session, self.slots)
         for slot in self.slots:
             gate = relay_gate(rules, slot, LAST_CALL)
-            at(gate - SUBMIT_LEAD, lambda s=slot: self._optimize(lambda: self._last_call(s)))
-            at(gate - RELAY_LEAD, lambda: self._relay(LAST_CALL))
-            at(direct_gate(rules, slot, LAST_CALL), lambda s=slot: self._clear(LAST_CALL, [s]))
+            at(gate - SUBMIT_LEAD, self._optimize, self._last_call, slot)
+            at(gate - RELAY_LEAD, self._relay, LAST_CALL)
+            at(direct_gate(rules, slot, LAST_CALL), self._clear, LAST_CALL, [slot])
             gate = nomination_batch_gate(rules, slot)
-            at(gate - SUBMIT_LEAD, lambda s=slot: self._optimize(lambda: self._nominate(s)))
+            at(gate - SUBMIT_LEAD, self._optimize, self._nominate, slot)
             at(gate - RELAY_LEAD, self._flush)
-            at(slot_end(rules, slot), lambda s=slot: self._deliver(s))
-            at(slot_end(rules, slot) + METER_DELAY, lambda s=slot: oracles.report_meters(s))
+            at(slot_end(rules, slot), self._deliver, slot)
+            at(slot_end(rules, slot) + METER_DELAY, oracles.report_meters, slot)
         over = day_start(rules, self.day + 1)
-        at(over + IMBALANCE_DELAY, lambda: oracles.report_tariff(Feed.IMBALANCE, self.day))
+        at(over + IMBALANCE_DELAY, oracles.report_tariff, Feed.IMBALANCE, self.day)
         due = bills_due(rules, self.day) + BILL_SLACK
-        at(due, lambda: self._timed("settle", self._propose))
-        at(due + rules.bill_window + BILL_SLACK, lambda: self._timed("settle", self._pay))
+        at(due, self._timed, "settle", self._propose)
+        at(due + rules.bill_window + BILL_SLACK, self._timed, "settle", self._pay)
 
     def _known(self, moment: int) -> int:
         """Slots of the day that have ended by ``moment``."""
@@ -144,8 +154,8 @@ class CommunityDay:
     def _now(self) -> int:
         return self._exchange.clock.now
 
-    def _optimize(self, action: Callable[[], None]) -> None:
-        self._timed("optimize", action)
+    def _optimize(self, action: Callable[..., None], *arguments: object) -> None:
+        self._timed("optimize", partial(action, *arguments))
 
     def _day_ahead(self, session: int, call: Call) -> None:
         outcome, known = self.outcome, self._known(self._now())
@@ -162,7 +172,7 @@ class CommunityDay:
     def _last_call(self, slot: int) -> None:
         index, known = slot - self.slots[0], self._known(self._now())
         gate = direct_gate(self._rules, slot, LAST_CALL)
-        turn = slot % len(self._wallets)
+        turn = slot % max(len(self._wallets), 1)
         for home in [*range(turn, len(self._wallets)), *range(turn)]:
             self._submit(home, LAST_CALL, self.outcome.agents[home].last_call(index, known), gate)
 

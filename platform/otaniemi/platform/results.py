@@ -57,7 +57,7 @@ class HomeResult:
 
     ``planned_wh`` is the net energy of the last day-ahead plan, ``trade_wh``, ``schedule_wh`` and ``meter_wh`` are
     t, s and m of the settlement (import positive). ``sold_wh`` maps a source name to what was sold from it.
-    ``device_wh`` maps "load", "pv", "battery", "ev", "appliances" to signed Wh at the meter side (consumption positive).
+    ``device_wh`` maps "load", "pv", "battery", "ev", "appliances" to Wh at the meter side (consumption positive).
     ``battery_soc`` and ``ev_soc`` are at the end of the slot, None without the device (NaN while a car is away).
     """
 
@@ -81,7 +81,7 @@ class HomeResult:
 class RunRecord:
     """Everything the report shows.
 
-    ``slot_starts`` are local ISO times, ``gas`` maps a category (relay, clear, nominate, report, settle, deploy, ...) to gas,
+    ``slot_starts`` are local ISO times, ``gas`` maps a category (relay, clear, nominate, report, settle, ...) to gas,
     ``summary`` is what ``summary.json`` holds, ``limits`` are sentences that say what limited each day,
     ``imbalance_split_wh`` maps cause (market, forecast, control) to Wh of absolute deviation.
     """

@@ -128,24 +128,18 @@ def _one_day(bars: Progress) -> dict[str, int]:
         oracles.report_tariff(Feed.RETAIL, day)
         for session in (DAY_AHEAD, SECOND_CALL):
             gate = relay_gate(rules, slots[0], session)
-            timeline.at(gate - 60, lambda s=session: _offer(exchange, wallets, s, slots, s))
-            timeline.at(gate - 30, lambda s=session: measured.update({f"relay {s}": _relay(exchange, s)}))
-            timeline.at(
-                direct_gate(rules, slots[0], session),
-                lambda s=session: exchange.market.clear(_markets(exchange, slots, s)),
-            )
+            timeline.at(gate - 60, _offer, exchange, wallets, session, slots, session)
+            timeline.at(gate - 30, _relay, exchange, session, measured)
+            timeline.at(direct_gate(rules, slots[0], session), _clear, exchange, slots, session)
         for slot in slots:
             gate = relay_gate(rules, slot, LAST_CALL)
-            timeline.at(gate - 60, lambda s=slot: _offer(exchange, wallets, LAST_CALL, [s], 2 + s - slots[0]))
-            timeline.at(gate - 30, lambda: _relay(exchange, LAST_CALL))
-            timeline.at(
-                direct_gate(rules, slot, LAST_CALL),
-                lambda s=slot: exchange.market.clear(_markets(exchange, [s], LAST_CALL)),
-            )
-            timeline.at(nomination_batch_gate(rules, slot) - 30, lambda s=slot: _nominate(exchange, wallets, s))
-            timeline.at(slot_end(rules, slot), lambda s=slot: _meter(exchange, wallets, s))
-        timeline.at(day_start(rules, day + 1), lambda: oracles.report_tariff(Feed.IMBALANCE, day))
-        timeline.at(bills_due(rules, day) + 1, lambda: measured.update(_bill(exchange, wallets[0], day)))
+            timeline.at(gate - 60, _offer, exchange, wallets, LAST_CALL, [slot], 2 + slot - slots[0])
+            timeline.at(gate - 30, _relay, exchange, LAST_CALL, measured)
+            timeline.at(direct_gate(rules, slot, LAST_CALL), _clear, exchange, [slot], LAST_CALL)
+            timeline.at(nomination_batch_gate(rules, slot) - 30, _nominate, exchange, wallets, slot)
+            timeline.at(slot_end(rules, slot), _meter, exchange, wallets, slot)
+        timeline.at(day_start(rules, day + 1), oracles.report_tariff, Feed.IMBALANCE, day)
+        timeline.at(bills_due(rules, day) + 1, _bill, exchange, wallets[0], day, measured)
         bars.update(task, total=len(timeline), detail="sessions, nominations, meters, bills")
         while len(timeline):
             timeline.step()
@@ -160,8 +154,8 @@ def _one_day(bars: Progress) -> dict[str, int]:
     }
 
 
-def _bill(exchange: Exchange, challenger: Wallet, day: int) -> dict[str, int]:
-    """Gas of voiding a wrong proposal, of the right one, and of paying it."""
+def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, int]) -> None:
+    """Note the gas of voiding a wrong proposal, of the right one, and of paying it."""
     gateway, settlement = exchange.gateway, exchange.gateway.contracts.settlement
     platform, number = exchange.founded.staff.parties[2], gateway.rules.platform
     facts = exchange.settlement.facts(day, exchange.oracles.leaves)
@@ -177,15 +171,16 @@ def _bill(exchange: Exchange, challenger: Wallet, day: int) -> dict[str, int]:
     line = altered[wrong]
     proof = false.line_proof(line.account, line.product, line.slot)
     shown = settlement.challenge_line(false_number, line, proof, evidence_of(facts, line), challenger.account)
-    challenge = _gas(exchange, lambda: gateway.send([(challenger.owner, shown)]))
+    measured["challenge"] = _gas(exchange, lambda: gateway.send([(challenger.owner, shown)]))
     numbers: list[int] = []
-    root = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))
+    measured["root"] = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))
     exchange.clock.move_to(exchange.clock.now + gateway.rules.bill_window + 60)
-    paid = _gas(exchange, lambda: exchange.settlement.pay(numbers[0], bills))
-    return {"challenge": challenge, "root": root, "paid": paid}
+    measured["paid"] = _gas(exchange, lambda: exchange.settlement.pay(numbers[0], bills))
 
 
-def _offer(exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: Sequence[int], nonce: int) -> None:
+def _offer(
+    exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: Sequence[int], nonce: int
+) -> None:
     """Every home offers one step per slot: odd accounts buy, even ones sell."""
     gateway = exchange.gateway
     domain = gateway.contracts.call_auction.domain
@@ -200,23 +195,29 @@ def _offer(exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: S
             nonce=nonce,
             valid_to=direct_gate(gateway.rules, slots[0], session),
             steps=tuple(
-                Step(slot, PRICE + (5_000 if buy else -wallet.account), QUANTITY + wallet.account, Source.PV, buy)
+                Step(
+                    slot,
+                    PRICE + (5_000 if buy else -wallet.account),
+                    QUANTITY + wallet.account,
+                    Source.PV,
+                    buy,
+                )
                 for slot in slots
             ),
         )
         exchange.market.submit(order, sign(wallet.device.secret, profile_digest(domain, order)))
 
 
-def _relay(exchange: Exchange, session: int) -> int:
+def _relay(exchange: Exchange, session: int, measured: dict[str, int]) -> None:
+    """Relay a session and note its gas; nothing may be skipped."""
     skipped: list[events.OrderSkipped] = []
-    used = _gas(exchange, lambda: skipped.extend(exchange.market.relay(session)))
+    measured[f"relay {session}"] = _gas(exchange, lambda: skipped.extend(exchange.market.relay(session)))
     assert not skipped, skipped[0]
-    return used
 
 
-def _markets(exchange: Exchange, slots: Iterable[int], session: int) -> list[Market]:
+def _clear(exchange: Exchange, slots: Iterable[int], session: int) -> None:
     gateway = exchange.gateway
-    return [Market(gateway.community, gateway.product, slot, session) for slot in slots]
+    exchange.market.clear(Market(gateway.community, gateway.product, slot, session) for slot in slots)
 
 
 def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
@@ -225,7 +226,9 @@ def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
     for wallet in wallets:
         wh = QUANTITY + wallet.account
         nomination = Nomination(wallet.account, gateway.community, gateway.product, slot, 1, (wh,))
-        exchange.schedules.submit(nomination, sign(wallet.device.secret, nomination_digest(domain, nomination)))
+        exchange.schedules.submit(
+            nomination, sign(wallet.device.secret, nomination_digest(domain, nomination))
+        )
     exchange.schedules.flush()
 
 

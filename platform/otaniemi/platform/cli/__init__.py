@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from otaniemi.platform.cli import audit, bench, home, market, prosumer, serve, simulate
-from otaniemi.platform.cli.output import USAGE_ERROR, fail, usage_errors
+from otaniemi.platform.cli.output import INTERRUPTED, USAGE_ERROR, fail, message_of, usage_errors
 
 app = typer.Typer(
     name="otaniemi",
@@ -32,12 +33,19 @@ def main() -> None:
     """Run a command; an expected error becomes one line on stderr and exit code 2."""
     debug = "--debug" in sys.argv[1:]
     try:
-        app()
-    except KeyboardInterrupt:
-        fail("interrupted; nothing was kept")
-        raise SystemExit(130) from None
+        code = app(standalone_mode=False) or 0
+    except TyperException as error:
+        # Without a message, the help of a group has been shown.
+        if message := error.format_message():
+            fail(f"{message.rstrip('.')}; see --help")
+        raise SystemExit(USAGE_ERROR) from None
     except usage_errors() as error:
         if debug:
             raise
-        fail(str(error) or type(error).__name__)
+        fail(message_of(error))
         raise SystemExit(USAGE_ERROR) from None
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        fail("interrupted; nothing was kept")
+    raise SystemExit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,7 +60,7 @@ def efficiency(
     _show("efficiency", result, json)
 
 
-def _show(title: str, result: dict[str, Any], json: bool) -> None:
+def _show(title: str, result: Mapping[str, Any], json: bool) -> None:
     if json:
         print_json(result)
         return
@@ -67,7 +68,9 @@ def _show(title: str, result: dict[str, Any], json: bool) -> None:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             table = Table(*value[0], title=f"{title}: {key}")
             for row in value:
-                table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()))
+                table.add_row(
+                    *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values())
+                )
             console.print(table)
         else:
             console.print(f"{key}: {value}", highlight=False)

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from otaniemi.platform.cli.output import console, print_json
-from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.cli.output import InputFileError, console, print_json, read_text
 
 
 class Method(StrEnum):
@@ -44,9 +43,9 @@ def optimize(
     from otaniemi.optimizer.plan import plan
 
     try:
-        description = json_library.loads(house.read_text(encoding="utf-8"))
+        description = json_library.loads(read_text(house))
     except ValueError as error:
-        raise OtaniemiError(f"{house}: not a JSON file ({error})") from error
+        raise InputFileError(f"{house}: not a JSON file ({error})") from error
     schedule = plan(House.from_dict(description), method=method.value, case=case, time_limit=time_limit)
     result = schedule.to_dict()
     if json:

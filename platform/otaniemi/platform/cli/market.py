@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from otaniemi.platform.cli.output import console, print_json
+from otaniemi.platform.cli.output import console, print_json, read_text
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def clear(
     """
     from otaniemi.contracts.rules.books import clear_book, read_book
 
-    result = clear_book(read_book(book.read_text(encoding="utf-8")))
+    result = clear_book(read_book(read_text(book)))
     if json:
         print_json(result)
         return

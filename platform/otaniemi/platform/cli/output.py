@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-USAGE_ERROR = 2
+from otaniemi.platform.errors import OtaniemiError
+
+USAGE_ERROR, INTERRUPTED = 2, 130
 console = Console()
 error_console = Console(stderr=True)
 
 
+class InputFileError(OtaniemiError):
+    """A file that a command was given cannot be used."""
+
+
 def fail(message: str) -> None:
     """Print one line on stderr."""
-    line = " ".join(message.split())
-    error_console.print(f"[bold red]error:[/] {line}", soft_wrap=True, highlight=False, markup=True)
+    line = Text.assemble(("error:", "bold red"), " ", " ".join(message.split()))
+    error_console.print(line, soft_wrap=True, highlight=False)
+
+
+def message_of(error: Exception) -> str:
+    """What ``error`` says; of the operating system's errors, which file and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises
+    ------
+    InputFileError
+        It is missing, unreadable or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputFileError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputFileError(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
 def print_json(value: Any) -> None:

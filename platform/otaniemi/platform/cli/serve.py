@@ -1,3 +1,6 @@
 """placeholder until the service layer is wired"""
+
 import typer
+
+
 def register(app: typer.Typer) -> None: ...

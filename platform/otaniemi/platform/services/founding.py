@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otaniemi.contracts.chain import events
-from otaniemi.platform.services.contracts import Contracts
 from otaniemi.contracts.chain.deploy import Deployment, Parties, deploy
 from otaniemi.contracts.chain.node import DEVNET_KEY, Chain
 from otaniemi.contracts.chain.sender import Key, Sender
@@ -16,6 +15,7 @@ from otaniemi.contracts.rules.units import micro_of_eur, nano_of_micro
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.keys import derive_key
+from otaniemi.platform.services.contracts import Contracts
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import members
 from otaniemi.platform.store.database import Store
@@ -59,9 +59,17 @@ class Staff:
     @classmethod
     def of_seed(cls, seed: int) -> Staff:
         """A devnet's staff."""
-        single = {role: derive_key(seed, role, 0) for role in ("admin", "registrar", "relayer", "keeper", "oracle")}
-        parties = derive_key(seed, "retailer", 0), derive_key(seed, "grid operator", 0), derive_key(seed, "platform", 0)
-        reporters = sorted((derive_key(seed, "reporter", i) for i in range(REPORTERS)), key=lambda key: key.raw_address)
+        single = {
+            role: derive_key(seed, role, 0) for role in ("admin", "registrar", "relayer", "keeper", "oracle")
+        }
+        parties = (
+            derive_key(seed, "retailer", 0),
+            derive_key(seed, "grid operator", 0),
+            derive_key(seed, "platform", 0),
+        )
+        reporters = sorted(
+            (derive_key(seed, "reporter", i) for i in range(REPORTERS)), key=lambda key: key.raw_address
+        )
         return cls(**single, parties=parties, reporters=tuple(reporters))
 
 
@@ -128,7 +136,15 @@ def found(chain: Chain, scenario: Scenario, seed: int, store: Store, clock: Cloc
     devices = [derive_key(seed, "device", index) for index in range(len(homes))]
     sender = Sender(chain)
     chain.set_time(clock.now)
-    payers = [staff.admin, staff.registrar, staff.relayer, staff.keeper, staff.oracle, *staff.parties, *owners]
+    payers = [
+        staff.admin,
+        staff.registrar,
+        staff.relayer,
+        staff.keeper,
+        staff.oracle,
+        *staff.parties,
+        *owners,
+    ]
     sender.fund(Key(DEVNET_KEY), [key.address for key in payers], WEI_FOR_GAS)
     parties = Parties(*(key.address for key in staff.parties))
     rules = community_rules(scenario, staff.reporters)
@@ -151,7 +167,9 @@ def open_accounts(
 ) -> list[int]:
     """Register ``owners`` with an approved meter and test tokens each; their accounts in the same order."""
     contract = gateway.contracts.accounts
-    found_events = gateway.send([(staff.registrar, contract.register(owner, gateway.community)) for owner in owners])
+    found_events = gateway.send(
+        [(staff.registrar, contract.register(owner, gateway.community)) for owner in owners]
+    )
     accounts = [event.account for event in found_events if isinstance(event, events.Registered)]
     meters = [keccak(b"meter" + account.to_bytes(4, "big")) for account in accounts]
     gateway.send(
@@ -178,4 +196,3 @@ def endow(gateway: Gateway, staff: Staff, accounts: Sequence[int], eur: float) -
             *[(admin, contract.deposit(account, micro)) for account in accounts],
         ]
     )
-

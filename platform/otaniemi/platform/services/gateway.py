@@ -8,18 +8,16 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.blocks import Receipt
-from otaniemi.platform.services.admission import AccountState, NotFoundError
-from otaniemi.platform.services.contracts import Contracts
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.logs import EventDecoder
 from otaniemi.contracts.chain.sender import Call, Key, Sender
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.platform.clock import Clock
+from otaniemi.platform.services.admission import AccountState, NotFoundError
+from otaniemi.platform.services.contracts import Contracts
 from otaniemi.platform.services.index import index_events
 from otaniemi.platform.store import chain_index, intake, members
 from otaniemi.platform.store.database import Store
-
-
 
 
 class Gateway:
@@ -59,15 +57,12 @@ class Gateway:
         RevertedError
             The first call that reverted; what the others did is indexed all the same.
         """
-        if not calls:
-            return []
-        self.set_time()
-        receipts = self.sender.try_all(calls)
-        events = self._index(receipts)
-        for (_, call), receipt in zip(calls, receipts, strict=True):
-            if not receipt.ok:
-                raise explain(call.label, receipt.revert_data)
-        return events
+        return self._mine(calls)[1] if calls else []
+
+    def send_one(self, key: Key, call: Call) -> tuple[Receipt, list[Event]]:
+        """Mine one call; its receipt and events. See ``send``."""
+        receipts, found = self._mine([(key, call)])
+        return receipts[0], found
 
     def send_raw(self, transactions: Sequence[bytes]) -> list[Receipt]:
         """Mine transactions that somebody else signed, and index their events."""
@@ -122,6 +117,15 @@ class Gateway:
         """Make the clock's time that of the next block; a second after the head where that is later."""
         chain = self.sender.chain
         chain.set_time(max(self.clock.now, chain.head().timestamp + 1))
+
+    def _mine(self, calls: Sequence[tuple[Key, Call]]) -> tuple[list[Receipt], list[Event]]:
+        self.set_time()
+        receipts = self.sender.try_all(calls)
+        found = self._index(receipts)
+        for (_, call), receipt in zip(calls, receipts, strict=True):
+            if not receipt.ok:
+                raise explain(call.label, receipt.revert_data)
+        return receipts, found
 
     def _index(self, receipts: Sequence[Receipt]) -> list[Event]:
         events: list[Event] = []

@@ -25,7 +25,10 @@ def index_events(
     for event in found:
         match event:
             case events.OrdersAccepted(market, first_index, records):
-                gates = relay_gate(rules, market.slot, market.session), direct_gate(rules, market.slot, market.session)
+                gates = (
+                    relay_gate(rules, market.slot, market.session),
+                    direct_gate(rules, market.slot, market.session),
+                )
                 markets.open_markets(transaction, [(market, *gates)])
                 markets.add_records(transaction, market, first_index, records, origin, block)
             case events.Cleared():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Call, Key
+from otaniemi.contracts.rules.calendar import direct_gate, relay_gate
 from otaniemi.contracts.rules.clearing import Clearing, clear
 from otaniemi.contracts.rules.orders import Book, Market, Order, ProfileOrder, SkipReason
 from otaniemi.platform.services.admission import check_order
@@ -67,6 +68,25 @@ class MarketService:
             check_order(order, signature, state, gateway.rules, self._domain, now)
             return intake.receive_order(transaction, order, signature, now)
 
+    def open(self, slots: Iterable[int]) -> None:
+        """Enter the markets of ``slots`` with their gates, so that people see them before the first order."""
+        gateway, rules = self._gateway, self._gateway.rules
+        wanted = [
+            Market(gateway.community, gateway.product, slot, session)
+            for slot in slots
+            for session in range(len(rules.sessions))
+        ]
+        gates = [
+            (
+                market,
+                relay_gate(rules, market.slot, market.session),
+                direct_gate(rules, market.slot, market.session),
+            )
+            for market in wanted
+        ]
+        with gateway.store.begin() as transaction:
+            markets.open_markets(transaction, gates)
+
     def relay(self, session: int) -> list[events.OrderSkipped]:
         """Put every order that waits for ``session`` on the chain; what it skipped comes back."""
         gateway = self._gateway
@@ -90,6 +110,8 @@ class MarketService:
                 if state is None or state.result is not None:
                     continue
                 batches = markets.batches_of(transaction, market)
+                if not batches:
+                    continue
                 book = Book.of_records(b"".join(batches))
                 clearing = clear(book, rules.price_min, rules.price_max)
                 cleared.append(ClearedMarket(market, book, clearing))
@@ -120,10 +142,14 @@ class MarketService:
             profiles.append(order.wire(signature))
             steps += len(order.steps)
         if profiles:
-            calls.append(auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles)))
+            calls.append(
+                auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles))
+            )
         for market, wires in singles.items():
             for first in range(0, len(wires), ORDERS_PER_TRANSACTION):
-                calls.append(auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION])))
+                calls.append(
+                    auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION]))
+                )
         return calls
 
     def _note(

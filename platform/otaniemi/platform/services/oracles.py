@@ -10,8 +10,8 @@ from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import members, series
 from otaniemi.platform.services.index import NO_METER
+from otaniemi.platform.store import members, series
 
 
 class OracleService:

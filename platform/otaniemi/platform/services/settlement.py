@@ -7,6 +7,7 @@ challenge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Key
@@ -26,6 +27,14 @@ class SettlementError(OtaniemiError):
     """A day cannot be billed yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The transaction that proposed a day's bills, and whether they are final and paid."""
+
+    transaction: bytes
+    paid: bool
+
+
 class SettlementService:
     """Bills of one community.
 
@@ -36,11 +45,17 @@ class SettlementService:
         Owner of ``account``, who deposits the bond and pays the gas.
     account : int
         The proposer's account.
+
+    Attributes
+    ----------
+    proposals : dict
+        By trading day.
     """
 
     def __init__(self, gateway: Gateway, proposer: Key, account: int) -> None:
         self._gateway, self._proposer, self._account = gateway, proposer, account
         self._settlement = gateway.contracts.settlement
+        self.proposals: dict[int, Proposal] = {}
 
     def bill(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> Bills:
         """The bills of ``day``; see ``facts``."""
@@ -64,10 +79,14 @@ class SettlementService:
             if missing := [slot for slot in slots if slot not in leaves]:
                 raise SettlementError(f"day {day}: meters of slot {missing[0]} are not reported yet")
             books = {}
-            for state in markets.between(transaction, gateway.community, gateway.product, slots.start, slots.stop):
+            for state in markets.between(
+                transaction, gateway.community, gateway.product, slots.start, slots.stop
+            ):
+                book = Book.of_records(markets.records_of(transaction, state.market))
+                if not len(book):
+                    continue
                 if state.result is None:
                     raise SettlementError(f"day {day}: {state.market} is not cleared yet")
-                book = Book.of_records(markets.records_of(transaction, state.market))
                 books[state.market] = book, clear(book, rules.price_min, rules.price_max)
             batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
         return DayFacts(
@@ -85,10 +104,10 @@ class SettlementService:
         """Put the root of ``bills`` on the chain, with the bond, and keep the lines; the proposal's number."""
         gateway = self._gateway
         call = self._settlement.propose_bills(bills, self._account, content_hash(bills.lines))
-        found = gateway.send([(self._proposer, call)])
-        block = gateway.sender.chain.head().number
+        receipt, found = gateway.send_one(self._proposer, call)
         with gateway.store.begin() as transaction:
-            days.add_bills(transaction, bills.community, bills.day, bills.lines, block)
+            days.add_bills(transaction, bills.community, bills.day, bills.lines, receipt.block)
+        self.proposals[bills.day] = Proposal(receipt.transaction, paid=False)
         return next(event.id for event in found if isinstance(event, events.BillsProposed))
 
     def pay(self, number: int, bills: Bills) -> list[events.Event]:
@@ -100,7 +119,9 @@ class SettlementService:
             settlement.pay_parties(number, bills.root),
             *[settlement.credit(number, chunk) for chunk in chunks],
         ]
-        return self._gateway.send([(self._proposer, call) for call in calls])
+        payments = self._gateway.send([(self._proposer, call) for call in calls])
+        self.proposals[bills.day] = replace(self.proposals[bills.day], paid=True)
+        return payments
 
 
 def ledger_change(payments: Iterable[events.Event]) -> int:
