@@ -25,6 +25,7 @@ from otaniemi.platform.forecast import Forecaster
 Floats = NDArray[np.float64]
 BySource = tuple[float, float, float, float]
 """PV, battery, vehicle, grid. [kWh]"""
+_NO_LIMIT = (np.inf, np.inf, np.inf, np.inf)
 
 
 class HomeAgent:
@@ -57,6 +58,8 @@ class HomeAgent:
         house = house_of(day, home, self._load_wh, self._pv_wh)
         self._model = HomeModel(house, starts)
         self._fee = eur_per_kwh(day.local_fee_micro)
+        self._stores = house.battery is not None or house.ev is not None
+        self._announced: IntArray | None = None
         self._average: Floats | None = None
         self._plan: HomePlan | None = None
         self._nominated = 0
@@ -80,8 +83,8 @@ class HomeAgent:
         """
         self._see(known)
         self._commit()
-        price = eur(announced)
-        self._model.set_local(price + self._fee, price, *self._model.most_tradable())
+        self._announced = announced
+        self._open_local(announced)
         plan = self._model.solve()
         surplus = plan.surplus
         now = np.array([plan.net_kwh, surplus.pv, surplus.battery, surplus.v2h, surplus.grid])
@@ -96,18 +99,36 @@ class HomeAgent:
 
     def planned_wh(self) -> IntArray:
         """The net energy that it bargained for in the last day-ahead round, shape (slots,). [Wh]"""
-        planned: IntArray = np.zeros(self.day.slots, np.int64) if self._average is None else whs_of(self._average[0])
+        planned: IntArray = (
+            np.zeros(self.day.slots, np.int64) if self._average is None else whs_of(self._average[0])
+        )
         return planned
 
     def last_call(self, slot: int, known: int) -> list[Step]:
-        """Steps of one slot; later slots are priced at retail alone, so every trade pays at the forecast."""
+        """Steps of one slot; later slots are priced at retail alone, so every trade pays at the forecast.
+
+        What storage gives is cut off at what it would give now if later slots could be traded at the prices
+        announced last: energy that is worth more later is kept, never bought in the hope of it.
+        """
         self._see(known)
         self._commit()
+        most_sold = self._worth_giving(slot)
         only = np.arange(self.day.slots) == slot
-        price = eur(self.day.prices.feed_in_micro)
+        self._open_local(self.day.prices.feed_in_micro, only)
+        return self._steps(slot, most_sold=most_sold)
+
+    def _worth_giving(self, slot: int) -> BySource:
+        if not self._stores or self._announced is None:
+            return _NO_LIMIT
+        self._open_local(self._announced)
+        _, battery, v2h, _ = self._model.solve().surplus.at(slot)
+        return np.inf, battery, v2h, np.inf
+
+    def _open_local(self, price_micro: IntArray, slots: NDArray[np.bool_] | float = 1.0) -> None:
+        """Let the model trade locally in some slots, as much as the home could use or deliver."""
+        price = eur(price_micro)
         buy, sell = self._model.most_tradable()
-        self._model.set_local(price + self._fee, price, np.where(only, buy, 0.0), np.where(only, sell, 0.0))
-        return self._steps(slot)
+        self._model.set_local(price + self._fee, price, buy * slots, sell * slots)
 
     def on_fills(self, fills: Sequence[Fill]) -> None:
         """Take positions."""
@@ -154,7 +175,7 @@ class HomeAgent:
             )
 
     def _steps(
-        self, slot: int, most_bought: float = np.inf, most_sold: BySource = (np.inf,) * 4, share: float = 1.0
+        self, slot: int, most_bought: float = np.inf, most_sold: BySource = _NO_LIMIT, share: float = 1.0
     ) -> list[Step]:
         """The curve of a slot as whole steps, rounded down."""
         low = int(self.day.prices.feed_in_micro[slot])
