@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,8 +32,11 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.partial = path.with_name(path.name + PARTIAL)
+        if path.name in ("", ".."):
+            raise RunDirectoryError(f"--out {path}: is no directory of its own; valid: a new or empty one")
+        self.path = path.resolve() if path.is_symlink() else path
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
+        self._made: list[Path] = []
         self._published = False
 
     def __enter__(self) -> RunDirectory:
@@ -44,11 +48,13 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"--out {self.path}: an interrupted run left {self.partial}; delete it or choose another directory"
             )
+        self._made = [parent for parent in self.partial.parents if not parent.exists()]
         try:
             self.partial.mkdir(parents=True)
             (self.partial / "leaves").mkdir()
             (self.partial / "chain").mkdir()
         except OSError as error:
+            self._remove()
             raise RunDirectoryError(f"--out {self.path}: cannot write there ({error.strerror})") from error
         return self
 
@@ -68,4 +74,11 @@ class RunDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._published:
-            shutil.rmtree(self.partial, ignore_errors=True)
+            self._remove()
+
+    def _remove(self) -> None:
+        """Remove the files, and the directories that were made for them and hold nothing else."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        with suppress(OSError):
+            for parent in self._made:
+                parent.rmdir()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from otaniemi.platform.store.database import Store
 from otaniemi.platform.summary import RunFacts, record_of, summarise
 
 DEFAULT_HOMES = 12
+YEARS = range(1971, 2100)
 WALL_PARTS = ("optimize", "chain", "settle")
 
 
@@ -117,10 +120,11 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
     with RunDirectory(settings.out) as directory:
         opening = founded_at(scenario)
         clock = SimulatedClock(opening)
-        store = Store(directory.partial / "store.db")
-        chain = open_chain(settings.chain, opening - 1)
-        try:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with (
+            closing(Store(directory.partial / "store.db")) as store,
+            closing(open_chain(settings.chain, opening - 1)) as chain,
+        ):
+            with _worker() as pool:
                 measured = [
                     pool.submit(measure, scenario.day(index), settings.forecast, settings.seed)
                     for index in range(scenario.days)
@@ -135,10 +139,20 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
             (directory.partial / "picture.svg").write_text(flow_svg(record), encoding="utf-8")
             summary["wall_s"] = _wall(wall, began)
             directory.write_json("summary.json", summary)
-        finally:
-            chain.close()
-            store.close()
         return SimulatedRun(directory.publish(), summary)
+
+
+@contextmanager
+def _worker() -> Iterator[ProcessPoolExecutor]:
+    """One process beside this one. It leaves signals to us, and ends at once where the work fails."""
+    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
+            raise
 
 
 def measure(day: TradingDay, kind: Kind, seed: int) -> Yardsticks:
@@ -148,9 +162,14 @@ def measure(day: TradingDay, kind: Kind, seed: int) -> Yardsticks:
 
 def _date(text: str) -> dt.date:
     try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise SettingsError(f"--start is {text}; valid is a date such as 2023-08-07") from error
+        date = dt.date.fromisoformat(text)
+    except ValueError:
+        date = dt.date.min
+    if date.year not in YEARS:
+        raise SettingsError(
+            f"--start is {text}; valid is a date from {YEARS[0]} to {YEARS[-1]}, such as 2023-08-07"
+        )
+    return date
 
 
 def _found(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from otaniemi.platform.errors import OtaniemiError
@@ -55,9 +55,26 @@ def print_json(value: Any) -> None:
     print(json.dumps(value))
 
 
-def progress() -> Progress:
-    """A progress bar on stderr, so that stdout stays for results."""
-    return Progress(
+class Bars(Progress):
+    """Progress bars that show from the first task on, so that an early error stands alone."""
+
+    def start(self) -> None:
+        if self.tasks:
+            super().start()
+
+    def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
+        task = super().add_task(*args, **kwargs)
+        self.start()
+        return task
+
+    def stop(self) -> None:
+        if self.tasks:
+            super().stop()
+
+
+def progress() -> Bars:
+    """Progress bars on stderr, so that stdout stays for results."""
+    return Bars(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
