@@ -22,6 +22,7 @@ from otaniemi.contracts.chain.errors import (
     RevertedError,
     TransactionRefusedError,
 )
+from otaniemi.contracts.chain.fast_opcodes import FastState
 from otaniemi.contracts.chain.node import DEVNET_CHAIN_ID, DEVNET_KEY, GAS_LIMIT
 from otaniemi.contracts.rules.signing import address_bytes, address_of
 
@@ -30,9 +31,13 @@ CALL_GAS = 50_000_000
 WEI_PER_ETHER = 10**18
 
 
+class _FastPragueVM(PragueVM):
+    _state_class = FastState
+
+
 class _DevnetChain(MiningChain):
     chain_id = DEVNET_CHAIN_ID
-    vm_configuration = ((BlockNumber(0), PragueVM),)
+    vm_configuration = ((BlockNumber(0), _FastPragueVM),)
 
     def create_header_from_parent(self, parent_header: Any, **header_params: Any) -> Any:
         # py-evm would drift from the parent's gas limit toward a default.
