@@ -1,4 +1,4 @@
-"""Where spot prices come from: the bundled example, or a CSV file. No other oracle module opens files.
+"""Where spot prices come from: a CSV file, or the bundled example day. No other oracle module opens files.
 
 A price file has a time column and a price column, found by name:
 
@@ -19,14 +19,19 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 
 from otaniemi.oracles.errors import TariffSourceError
 
 _TIME_COLUMNS = ("hour_utc", "time_utc", "time")
-_EUR_PER_KWH = {"price_eur_per_mwh": 1e-3, "price_eur_per_kwh": 1.0, "price_c_per_kwh": 1e-2}
+_PER_EUR_AND_KWH = {"price_eur_per_mwh": 1000, "price_eur_per_kwh": 1, "price_c_per_kwh": 100}
 _VAT_SUFFIX = "_incl_vat"
+
+EXAMPLE_SPOT_DAY = (
+    *(0.031, 0.027, 0.025, 0.024, 0.026, 0.036, 0.062, 0.104, 0.121, 0.090, 0.063, 0.046),
+    *(0.036, 0.030, 0.029, 0.037, 0.056, 0.094, 0.142, 0.178, 0.161, 0.115, 0.074, 0.047),
+)
+"""An example of the shape that Finland sees on a summer working day, by hour of the day. [EUR/kWh incl. VAT]"""
 
 
 @dataclass(frozen=True)
@@ -74,23 +79,6 @@ class SpotPrices:
         return self.eur_per_kwh[(instant - self.start) // self.step]
 
 
-def example_spot_prices(start: int, days: int) -> SpotPrices:
-    """The bundled example (synthetic, one summer day by the hour without VAT), repeated over ``days`` days.
-
-    Parameters
-    ----------
-    start : int
-        Unix time of the first local midnight.
-    days : int
-        How many days to cover, at least 1.
-    """
-    if days < 1:
-        raise TariffSourceError(f"days is {days}; valid is 1 or more")
-    text = (resources.files("otaniemi.oracles") / "data" / "example_spot_day.csv").read_text(encoding="utf-8")
-    day = tuple(float(row["price_eur_per_kwh"]) for row in csv.DictReader(io.StringIO(text)))
-    return SpotPrices(start, 86_400 // len(day), day * days, False, "the bundled example prices (synthetic)")
-
-
 def read_spot_csv(path: Path) -> SpotPrices:
     """Read a price file (format: see the module).
 
@@ -109,13 +97,13 @@ def read_spot_csv(path: Path) -> SpotPrices:
     columns = tuple(reader.fieldnames or ())
     time_column = _column(path, columns, _TIME_COLUMNS)
     price_column = _column(
-        path, columns, tuple(name + vat for name in _EUR_PER_KWH for vat in ("", _VAT_SUFFIX))
+        path, columns, tuple(name + vat for name in _PER_EUR_AND_KWH for vat in ("", _VAT_SUFFIX))
     )
-    factor = _EUR_PER_KWH[price_column.removesuffix(_VAT_SUFFIX)]
+    divisor = _PER_EUR_AND_KWH[price_column.removesuffix(_VAT_SUFFIX)]
     times, prices = [], []
     for line, row in _rows(reader):
         times.append(_instant(path, line, time_column, row[time_column]))
-        prices.append(_price(path, line, price_column, row[price_column]) * factor)
+        prices.append(_price(path, line, price_column, row[price_column]) / divisor)
         if len(times) > 2 and times[-1] - times[-2] != times[1] - times[0]:
             raise TariffSourceError(
                 f"{path}, line {line}, column {time_column}: {_iso(times[-1])} does not "

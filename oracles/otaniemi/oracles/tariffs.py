@@ -1,23 +1,25 @@
-"""From spot prices to a day's tariffs: what a home pays and receives outside the local market.
+"""From spot prices to tariffs: what a home pays and receives outside the local market.
 
 Prices enter as floats in EUR/kWh and leave as integer micro-token/kWh, rounded once to the nearest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from otaniemi.contracts.rules.calendar import Rules, slot_end, slot_start, slots_of_day
-from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.tariffs import Feed, SlotTariff, TariffReport
 from otaniemi.contracts.rules.units import price_of
+from otaniemi.oracles.errors import TariffSourceError
 from otaniemi.oracles.sources import SpotPrices
 
 
 @dataclass(frozen=True)
 class VatRate:
-    """A VAT rate that holds from the start of trading day ``from_day`` on."""
+    """A VAT rate that holds from ``start`` (Unix time) until the next one."""
 
-    from_day: int
+    start: int
     rate: float
 
 
@@ -27,44 +29,85 @@ class PriceRule:
 
     import  = max(spot with VAT + import_margin, import_floor, feed-in + local_fee + least_spread)
     feed-in = max(spot without VAT - feed_in_deduction, feed_in_floor)
-    short   = import + imbalance_margin,  long = feed-in - imbalance_margin
+    short   = import + short_margin,  long = feed-in - long_margin
 
-    ``vat`` lists the rates in ascending order of their first day; before the first one, the first one holds.
+    ``vat`` lists the rates in ascending order of their start.
     """
 
-    import_margin: float = 0.08
-    import_floor: float = 0.04
-    feed_in_deduction: float = 0.005
-    feed_in_floor: float = 0.001
-    local_fee: float = 0.02
-    least_spread: float = 0.005
-    imbalance_margin: float = 0.03
-    vat: tuple[VatRate, ...] = (VatRate(0, 0.24),)
+    import_margin: float
+    import_floor: float
+    feed_in_deduction: float
+    feed_in_floor: float
+    local_fee: float
+    least_spread: float
+    short_margin: float
+    long_margin: float
+    vat: tuple[VatRate, ...]
 
-    def vat_on(self, day: int) -> float:
-        """The VAT rate of trading day ``day``."""
-        rates = [period.rate for period in self.vat if period.from_day <= day]
-        return rates[-1] if rates else self.vat[0].rate
+    def vat_at(self, instant: int) -> float:
+        """The VAT rate that holds at ``instant`` (Unix time).
 
-    def apply(self, spot: float, includes_vat: bool, vat: float) -> tuple[float, float]:
-        """Import and feed-in price for one spot price. [EUR/kWh]"""
+        Raises
+        ------
+        TariffSourceError
+            It lies before the first rate's start.
+        """
+        rates = [period.rate for period in self.vat if period.start <= instant]
+        if not rates:
+            raise TariffSourceError(
+                f"no VAT rate holds at {instant} (Unix time); valid is a first one that starts by then"
+            )
+        return rates[-1]
+
+    def apply(self, spot: float, includes_vat: bool, vat: float) -> SlotTariff:
+        """The four prices that follow from one spot price. [micro-token/kWh]"""
         net, gross = (spot / (1 + vat), spot) if includes_vat else (spot, spot * (1 + vat))
         feed_in = max(net - self.feed_in_deduction, self.feed_in_floor)
         least = feed_in + self.local_fee + self.least_spread
-        return max(gross + self.import_margin, self.import_floor, least), feed_in
+        bought = max(gross + self.import_margin, self.import_floor, least)
+        return SlotTariff(
+            import_price=price_of(bought),
+            feed_in=price_of(feed_in),
+            short=price_of(bought + self.short_margin),
+            long=price_of(feed_in - self.long_margin),
+        )
 
 
-def day_tariffs(
-    spot: SpotPrices, rule: PriceRule, rules: Rules, community: int, day: int
-) -> tuple[TariffReport, TariffReport]:
-    """Retail and imbalance tariff of one trading day, checked against the community's rules.
-
-    A slot has the mean of the spot prices that hold in it, weighted by time.
+def spot_tariffs(
+    spot: SpotPrices, rule: PriceRule, slots: Iterable[int], slot_seconds: int
+) -> list[SlotTariff]:
+    """The prices of every slot; one has the mean of the spot prices that hold in it, weighted by time.
 
     Parameters
     ----------
     spot : SpotPrices
     rule : PriceRule
+    slots : iterable of int
+        ``unix_time // slot_seconds``.
+    slot_seconds : int
+
+    Raises
+    ------
+    TariffSourceError
+        The series or the VAT rates do not cover a slot.
+    """
+    tariffs = []
+    for slot in slots:
+        start = slot * slot_seconds
+        mean = _mean(spot, start, start + slot_seconds)
+        tariffs.append(rule.apply(mean, spot.includes_vat, rule.vat_at(start)))
+    return tariffs
+
+
+def day_tariffs(
+    tariffs: Sequence[SlotTariff], rules: Rules, community: int, day: int
+) -> tuple[TariffReport, TariffReport]:
+    """Retail and imbalance report of one trading day, checked against the community's rules.
+
+    Parameters
+    ----------
+    tariffs : sequence of SlotTariff
+        Of every slot of the day.
     rules : Rules
         The community's: its slots, and the bounds of its prices.
     community, day : int
@@ -72,22 +115,14 @@ def day_tariffs(
 
     Raises
     ------
-    TariffSourceError
-        The series does not cover the whole day.
     FieldError
-        A price is one that the Oracle contract would refuse.
+        The number of slots or a price is one that the Oracle contract would refuse.
     """
-    vat = rule.vat_on(day)
-    retail, imbalance = [], []
-    for slot in slots_of_day(rules, day):
-        mean = _mean(spot, slot_start(rules, slot), slot_end(rules, slot))
-        bought, fed_in = rule.apply(mean, spot.includes_vat, vat)
-        retail.append((price_of(bought), price_of(fed_in)))
-        short, long = bought + rule.imbalance_margin, fed_in - rule.imbalance_margin
-        imbalance.append((price_of(short), price_of(long)))
+    retail = tuple((tariff.import_price, tariff.feed_in) for tariff in tariffs)
+    imbalance = tuple((tariff.short, tariff.long) for tariff in tariffs)
     reports = (
-        TariffReport(community, Feed.RETAIL, day, tuple(retail)),
-        TariffReport(community, Feed.IMBALANCE, day, tuple(imbalance)),
+        TariffReport(community, Feed.RETAIL, day, retail),
+        TariffReport(community, Feed.IMBALANCE, day, imbalance),
     )
     for report in reports:
         report.check(rules)
@@ -100,6 +135,6 @@ def _mean(spot: SpotPrices, start: int, end: int) -> float:
     while instant < end:
         period_end = instant + spot.step - (instant - spot.start) % spot.step
         until = min(period_end, end)
-        total += spot.at(instant) * (until - instant)
+        total += spot.at(instant) * ((until - instant) / (end - start))
         instant = until
-    return total / (end - start)
+    return total

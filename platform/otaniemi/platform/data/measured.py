@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.units import price_of, whs_of
+from otaniemi.oracles.sources import read_spot_csv
 from otaniemi.platform.community import Community, RowZero
 from otaniemi.platform.data.scenario import (
     HISTORY_DAYS,
@@ -30,10 +31,9 @@ from otaniemi.platform.data.scenario import (
     check_slot_seconds,
     split_hours,
 )
-from otaniemi.platform.data.tariff import prices_from_spot
+from otaniemi.platform.data.tariff import price_rule, prices_from_spot
 
 HOME_COLUMNS = ("row", "month", "hour", "home", "load_kwh", "pv_kwh")
-PRICE_COLUMNS = ("hour_utc", "price_c_per_kwh_incl_vat")
 _YEAR = 2001
 """Any year without a leap day: home data have none."""
 
@@ -60,12 +60,14 @@ def load_measured(
     homes_dir : Path
         Holds ``load_pv.csv.gz`` or ``load_pv.csv`` with the columns of `HOME_COLUMNS`, hourly.
     prices_file : Path
-        CSV, may be gzipped, with the columns of `PRICE_COLUMNS`, hourly.
+        CSV of spot prices in the format of `otaniemi.oracles.sources`.
 
     Raises
     ------
     DataError
-        A file, column, home or hour is missing, or a value is impossible.
+        A file, column, home or hour of the home data is missing, or a value is impossible.
+    TariffSourceError
+        The price file cannot be used, or prices or VAT rates do not cover the days.
     """
     check_slot_seconds(slot_seconds)
     zone = ZoneInfo(community.calendar.zone)
@@ -75,7 +77,7 @@ def load_measured(
         dt.datetime.fromtimestamp(hour * HOUR, zone) for hour in range(first_hour, first_hour + 24 * days)
     ]
     meters = _read_homes(_home_file(homes_dir), community)
-    spot = _spot_between(_read_prices(prices_file), times, prices_file)
+    rule = price_rule(community.tariff, zone)
     rows = _past_rows(meters, midnight, community.calendar.row_zero)
     past_hours = len(rows)
     for time in times:
@@ -90,6 +92,7 @@ def load_measured(
     index = np.array(rows) - meters.first_row
     scale = np.array([home.pv_scale for home in community.homes])[:, None]
     parts = HOUR // slot_seconds
+    slots = range(first_hour * parts, (first_hour + len(times)) * parts)
     return Scenario(
         source=str(homes_dir),
         name=community.name,
@@ -97,14 +100,12 @@ def load_measured(
         first_day=start,
         utc_offset_s=int((midnight.utcoffset() or dt.timedelta()).total_seconds()),
         slot_seconds=slot_seconds,
-        first_slot=first_hour * parts,
+        first_slot=slots.start,
         past_slots=past_hours * parts,
         load_wh=split_hours(whs_of(meters.load_kwh[:, index]), parts),
         pv_wh=split_hours(whs_of(meters.pv_kwh[:, index] * scale), parts),
-        prices=prices_from_spot(
-            community.tariff, np.repeat(spot, parts), [time.date() for time in times for _ in range(parts)]
-        ),
-        local_fee_micro=price_of(community.tariff.local_fee_eur_per_kwh),
+        prices=prices_from_spot(read_spot_csv(prices_file), rule, slots, slot_seconds),
+        local_fee_micro=price_of(rule.local_fee),
     )
 
 
@@ -196,49 +197,6 @@ def _start_of(row: int, zero: RowZero) -> dt.datetime:
 def _label(row: int, zero: RowZero) -> str:
     time = _start_of(row, zero)
     return f"{time:%m-%d}, hour {time.hour + 1}"
-
-
-def _read_prices(file: Path) -> dict[int, float]:
-    """Spot price by hour since 1970 [EUR/kWh including VAT], without gaps."""
-    spot: dict[int, float] = {}
-    for line, (time, cents) in _rows(file, PRICE_COLUMNS):
-        at = f"{file}, line {line}"
-        try:
-            instant = dt.datetime.fromisoformat(time)
-        except ValueError as error:
-            raise DataError(
-                f"{at}: hour_utc is {time!r}; valid: a UTC time such as 2023-08-07T00:00:00Z"
-            ) from error
-        if instant.utcoffset() is None or instant.timestamp() % HOUR:
-            raise DataError(f"{at}: hour_utc is {time!r}; valid: a whole hour with its zone, such as Z")
-        hour = int(instant.timestamp()) // HOUR
-        if hour in spot:
-            raise DataError(f"{at}: hour_utc {time} occurs twice; valid: every hour once")
-        spot[hour] = _number(cents, "price_c_per_kwh_incl_vat", at) / 100
-    if not spot:
-        raise DataError(f"{file} has no prices; valid: one row per hour")
-    return spot
-
-
-def _spot_between(spot: dict[int, float], times: Sequence[dt.datetime], file: Path) -> NDArray[np.float64]:
-    hours = [int(time.timestamp()) // HOUR for time in times]
-    for hour in hours:
-        if hour not in spot:
-            missing = _utc(hour)
-            if hour > max(spot):
-                raise DataError(
-                    f"prices in {file} end at {_utc(max(spot))}, before {missing}; valid: earlier days"
-                )
-            if hour < min(spot):
-                raise DataError(
-                    f"prices in {file} start at {_utc(min(spot))}, after {missing}; valid: later days"
-                )
-            raise DataError(f"prices in {file} have no hour {missing}; valid: every hour of the run")
-    return np.array([spot[hour] for hour in hours])
-
-
-def _utc(hour: int) -> str:
-    return f"{dt.datetime.fromtimestamp(hour * HOUR, dt.UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:

@@ -2,8 +2,8 @@
 
 Load: the H25 household profile of demandlib, scaled to a home's yearly use, with lognormal variation over the
 hours and single events (cooking, sauna). PV: pvlib's sun and Haurwitz clear sky on a tilted roof, under
-clouds that the homes share. Prices: an example day-ahead curve of the shape that Finland sees on a summer
-working day. Times are UTC+2 all year.
+clouds that the homes share. Prices: the oracles' example day, varied from day to day and hour to hour.
+Times are UTC+2 all year.
 """
 
 from __future__ import annotations
@@ -17,18 +17,9 @@ from numpy.typing import NDArray
 from pvlib import clearsky, irradiance, solarposition
 
 from otaniemi.contracts.rules.units import price_of, whs_of
-from otaniemi.platform.community import (
-    Appliance,
-    Battery,
-    Ev,
-    EvSession,
-    FeedInRule,
-    Home,
-    ImbalanceRule,
-    ImportRule,
-    TariffRules,
-    VatPeriod,
-)
+from otaniemi.oracles.sources import EXAMPLE_SPOT_DAY, SpotPrices
+from otaniemi.oracles.tariffs import PriceRule, VatRate
+from otaniemi.platform.community import Appliance, Battery, Ev, EvSession, Home
 from otaniemi.platform.data.noise import ar1
 from otaniemi.platform.data.scenario import DAY, HISTORY_DAYS, HOUR, DataError, Scenario, check_slot_seconds
 from otaniemi.platform.data.tariff import prices_from_spot
@@ -41,21 +32,18 @@ MOST_HOMES = 1000
 UTC_OFFSET_S = 2 * HOUR
 LATITUDE, LONGITUDE = 60.2, 24.7
 
-TARIFF = TariffRules(
-    vat=(VatPeriod(start=dt.date(1970, 1, 1), rate=0.255),),
-    import_price=ImportRule(margin_eur_per_kwh=0.08, floor_eur_per_kwh=0.04, spread_eur_per_kwh=0.005),
-    feed_in=FeedInRule(margin_eur_per_kwh=0.005, floor_eur_per_kwh=0.001),
-    local_fee_eur_per_kwh=0.02,
-    local_fee_paid_by="buyer",
-    imbalance=ImbalanceRule(short_above_import_eur_per_kwh=0.03, long_below_feed_in_eur_per_kwh=0.03),
+TARIFF = PriceRule(
+    import_margin=0.08,
+    import_floor=0.04,
+    feed_in_deduction=0.005,
+    feed_in_floor=0.001,
+    local_fee=0.02,
+    least_spread=0.005,
+    short_margin=0.03,
+    long_margin=0.03,
+    vat=(VatRate(0, 0.255),),
 )
 """An example package: the rules of the bundled measured community with Finland's VAT since September 2024."""
-
-SPOT_CENTS = (
-    *(3.1, 2.7, 2.5, 2.4, 2.6, 3.6, 6.2, 10.4, 12.1, 9.0, 6.3, 4.6),
-    *(3.6, 3.0, 2.9, 3.7, 5.6, 9.4, 14.2, 17.8, 16.1, 11.5, 7.4, 4.7),
-)
-"""Example spot price by hour of the day, c/kWh including VAT."""
 
 PROFILE_KWH = 1_000_000.0
 """Yearly energy of demandlib's profile."""
@@ -95,15 +83,14 @@ def synthetic_scenario(
     community = [_home(number, np.random.default_rng([seed, number])) for number in range(1, homes + 1)]
     usual = _household_profile(start, days, slot_seconds)
     random = np.random.default_rng([seed, 0])
-    dates = [start + dt.timedelta(days=day) for day in range(days)]
-    spot = _spot(random, days)
+    spot = _spot(random, int(midnight.timestamp()), days)
     roofs = _Roofs(random, first_slot - past_slots, past_slots + days * DAY // slot_seconds, slot_seconds)
     load, pv = [], []
     for home in community:
         random = np.random.default_rng([seed, home.home, slot_seconds])
         load.append(_load_kwh(random, usual, slot_seconds))
         pv.append(roofs.kwh(random) * home.pv_scale)
-    parts = HOUR // slot_seconds
+    slots = range(first_slot, first_slot + days * DAY // slot_seconds)
     return Scenario(
         source=SOURCE,
         name=f"synthetic-espoo-{homes}",
@@ -115,10 +102,8 @@ def synthetic_scenario(
         past_slots=past_slots,
         load_wh=whs_of(np.array(load)),
         pv_wh=whs_of(np.array(pv)),
-        prices=prices_from_spot(
-            TARIFF, np.repeat(spot, parts), [date for date in dates for _ in range(24 * parts)]
-        ),
-        local_fee_micro=price_of(TARIFF.local_fee_eur_per_kwh),
+        prices=prices_from_spot(spot, TARIFF, slots, slot_seconds),
+        local_fee_micro=price_of(TARIFF.local_fee),
     )
 
 
@@ -206,11 +191,11 @@ def _load_kwh(random: np.random.Generator, usual: Floats, slot_seconds: int) -> 
     return load
 
 
-def _spot(random: np.random.Generator, days: int) -> Floats:
-    """Example spot price, shape (24 days,) [EUR/kWh including VAT]."""
+def _spot(random: np.random.Generator, start: int, days: int) -> SpotPrices:
+    """The example day with its level drawn for each day, and some noise for each hour."""
     level = np.repeat(np.exp(0.2 * random.standard_normal(days)), 24)
-    spot: Floats = np.tile(SPOT_CENTS, days) / 100 * level * np.exp(0.08 * random.standard_normal(24 * days))
-    return spot
+    hourly = np.tile(EXAMPLE_SPOT_DAY, days) * level * np.exp(0.08 * random.standard_normal(24 * days))
+    return SpotPrices(start, HOUR, tuple(hourly.tolist()), includes_vat=True, origin=SOURCE)
 
 
 class _Roofs:

@@ -1,59 +1,54 @@
-"""From the spot price to what a home pays and gets: the tariff rules of a community."""
+"""Prices of a scenario: the community file's tariff and a spot series, put through the oracles' rule.
+
+The reporters look prices up in the scenario, so homes, bills and reports share the same numbers.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from otaniemi.contracts.rules.units import prices_of
+from otaniemi.contracts.rules.tariffs import SlotTariff
+from otaniemi.oracles.sources import SpotPrices
+from otaniemi.oracles.tariffs import PriceRule, VatRate, spot_tariffs
 from otaniemi.platform.community import TariffRules
-from otaniemi.platform.data.scenario import DataError, Prices
+from otaniemi.platform.data.scenario import Prices
 
 
-def prices_from_spot(rules: TariffRules, spot_incl_vat: NDArray[np.float64], dates: list[dt.date]) -> Prices:
-    """Retail and imbalance prices of every slot.
-
-    Parameters
-    ----------
-    spot_incl_vat : array, shape (slots,)
-        Day-ahead price including VAT. [EUR/kWh]
-    dates : list of date, length (slots,)
-        Local date of every slot, which decides its VAT rate.
-
-    Raises
-    ------
-    DataError
-        A slot lies before the first VAT period.
-    """
-    without_vat = spot_incl_vat / (1 + vat_rates(rules, dates))
-    feed_in = np.maximum(without_vat - rules.feed_in.margin_eur_per_kwh, rules.feed_in.floor_eur_per_kwh)
-    least = np.maximum(
-        rules.import_price.floor_eur_per_kwh,
-        feed_in + rules.local_fee_eur_per_kwh + rules.import_price.spread_eur_per_kwh,
-    )
-    retail = np.maximum(spot_incl_vat + rules.import_price.margin_eur_per_kwh, least)
-    return Prices(
-        import_micro=prices_of(retail),
-        feed_in_micro=prices_of(feed_in),
-        short_micro=prices_of(retail + rules.imbalance.short_above_import_eur_per_kwh),
-        long_micro=prices_of(feed_in - rules.imbalance.long_below_feed_in_eur_per_kwh),
+def price_rule(tariff: TariffRules, zone: ZoneInfo) -> PriceRule:
+    """The rule that a community file states; its VAT rates change at local midnight of ``zone``."""
+    return PriceRule(
+        import_margin=tariff.import_price.margin_eur_per_kwh,
+        import_floor=tariff.import_price.floor_eur_per_kwh,
+        feed_in_deduction=tariff.feed_in.margin_eur_per_kwh,
+        feed_in_floor=tariff.feed_in.floor_eur_per_kwh,
+        local_fee=tariff.local_fee_eur_per_kwh,
+        least_spread=tariff.import_price.spread_eur_per_kwh,
+        short_margin=tariff.imbalance.short_above_import_eur_per_kwh,
+        long_margin=tariff.imbalance.long_below_feed_in_eur_per_kwh,
+        vat=tuple(
+            VatRate(int(dt.datetime.combine(period.start, dt.time(), zone).timestamp()), period.rate)
+            for period in tariff.vat
+        ),
     )
 
 
-def vat_rates(rules: TariffRules, dates: list[dt.date]) -> NDArray[np.float64]:
-    """The VAT rate on each date, shape (dates,).
+def prices_from_spot(spot: SpotPrices, rule: PriceRule, slots: Iterable[int], slot_seconds: int) -> Prices:
+    """Retail and imbalance prices of every slot; see `spot_tariffs`.
 
     Raises
     ------
-    DataError
-        A date lies before the first VAT period.
+    TariffSourceError
+        The series or the VAT rates do not cover a slot.
     """
-    starts = np.array([period.start.toordinal() for period in rules.vat])
-    period = np.searchsorted(starts, [date.toordinal() for date in dates], side="right") - 1
-    if period.min() < 0:
-        raise DataError(
-            f"tariff.vat starts on {rules.vat[0].start}, after {min(dates)}; valid: a start on or before it"
-        )
-    return np.array([entry.rate for entry in rules.vat])[period]
+    columns = np.array(spot_tariffs(spot, rule, slots, slot_seconds), dtype=np.int64).T
+    return Prices(*columns)
+
+
+def tariffs_of(prices: Prices) -> list[SlotTariff]:
+    """The same prices slot by slot, as the reporters take them."""
+    columns = prices.import_micro, prices.feed_in_micro, prices.short_micro, prices.long_micro
+    return [SlotTariff(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]

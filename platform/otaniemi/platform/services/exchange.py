@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.oracles.tariffs import day_tariffs
 from otaniemi.platform.clock import Clock
-from otaniemi.platform.data.scenario import Prices, Scenario
+from otaniemi.platform.data.scenario import Scenario
+from otaniemi.platform.data.tariff import tariffs_of
 from otaniemi.platform.services.founding import Founded
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.market import MarketService
@@ -43,7 +45,8 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
     def tariffs(feed: Feed, day: int) -> TariffReport:
         first = day * 86_400 - scenario.utc_offset_s
         index = (first // scenario.slot_seconds - scenario.first_slot) // scenario.slots_per_day
-        return TariffReport(gateway.community, feed, day, _pairs(feed, scenario.day(index).prices))
+        prices = tariffs_of(scenario.day(index).prices)
+        return day_tariffs(prices, gateway.rules, gateway.community, day)[feed]
 
     platform_owner, platform_account = staff.parties[2], gateway.rules.platform
     return Exchange(
@@ -60,11 +63,3 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
         ),
         settlement=SettlementService(gateway, platform_owner, platform_account),
     )
-
-
-def _pairs(feed: Feed, prices: Prices) -> tuple[tuple[int, int], ...]:
-    if feed == Feed.RETAIL:
-        columns = prices.import_micro, prices.feed_in_micro
-    else:
-        columns = prices.short_micro, prices.long_micro
-    return tuple(zip(*(column.tolist() for column in columns), strict=True))
