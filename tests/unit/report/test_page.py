@@ -67,8 +67,8 @@ def test_the_summary_band_shows_the_key_figures(record: RunRecord) -> None:
     for expected in (
         "market efficiency 95.3 %",
         "saved by the market 2.25 EUR",
-        "traded 51.8 kWh",
-        "sold from cars 9.4 kWh",
+        "traded 51.84 kWh",
+        "sold from cars 9.42 kWh",
         "bills sum to 0 ✓ nano-token",
         "escrow surplus 0 ✓ nano-token",
         "audit holds ✓",

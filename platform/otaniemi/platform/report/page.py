@@ -116,10 +116,10 @@ def _key_figures(s: dict[str, Any]) -> list[_KeyFigure]:
             "saved by the market", f"{alone - market:.2f}", "EUR", f"{alone:.2f} alone, {market:.2f} with it"
         ),
         _KeyFigure(
-            "traded", f"{s['traded_wh'] / 1e3:.1f}", "kWh", f"{s['trades']} of {s['orders']} orders filled"
+            "traded", f"{s['traded_wh'] / 1e3:.2f}", "kWh", f"{s['trades']} of {s['orders']} orders filled"
         ),
         _KeyFigure(
-            "sold from cars", f"{s['v2h_sold_wh'] / 1e3:.1f}", "kWh", "vehicle-to-home energy for neighbours"
+            "sold from cars", f"{s['v2h_sold_wh'] / 1e3:.2f}", "kWh", "vehicle-to-home energy for neighbours"
         ),
         _KeyFigure("bills sum to", str(bills), "nano-token", "all parties together", bills == 0),
         _KeyFigure("escrow surplus", str(surplus), "nano-token", "held but owed to no one", surplus == 0),
