@@ -8,13 +8,20 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {Amount, IAccounts, Module} from "../interfaces/IAccounts.sol";
+import {LockRequests} from "../libraries/LockRequests.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
+import {Skip} from "../types/Skip.sol";
 
 /// @title Accounts
 /// @notice The only contract that holds tokens. Modules move money between accounts, locks and their pots;
 /// only an owner moves it out.
 contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
+
+    struct Account {
+        AccountKey key;
+        AccountHot hot;
+    }
 
     struct Withdrawal {
         uint64 nano;
@@ -58,8 +65,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     /// @inheritdoc IAccounts
     mapping(uint32 account => Withdrawal) public withdrawalOf;
 
-    mapping(uint32 account => AccountKey) private _keys;
-    mapping(uint32 account => AccountHot) private _hots;
+    mapping(uint32 account => Account) private _accounts;
     mapping(address module => ModuleState) private _modules;
 
     modifier onlyOwner(uint32 account) {
@@ -86,7 +92,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         if (community == 0) revert ZeroCommunity();
         account = ++accountCount;
         ownerOf[account] = owner;
-        _keys[account] = newAccountKey(owner, community);
+        _accounts[account].key = newAccountKey(owner, community);
         emit Registered(account, community, owner);
         emit DeviceKeySet(account, owner);
     }
@@ -99,7 +105,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
             revert MeterTaken(account, product, meter);
         }
         accountOfMeter[product][meter] = account;
-        _keys[account] = key.withMeter(product);
+        _accounts[account].key = key.withMeter(product);
         emit MeterApproved(account, product, meter);
     }
 
@@ -146,12 +152,12 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         if (pending.nano != 0) revert WithdrawalPending(account, pending.takenFrom);
         nano -= nano % NANO;
         if (nano == 0) revert ZeroAmount();
-        AccountHot hot = _hots[account];
+        AccountHot hot = _accounts[account].hot;
         if (nano > hot.free()) revert InsufficientFunds(account, nano, hot.free());
         uint256 takenFrom = block.timestamp + withdrawalDelay;
         // nano <= free <= 2**62, see [1].
         unchecked {
-            _hots[account] = hot.withFree(hot.free() - nano);
+            _accounts[account].hot = hot.withFree(hot.free() - nano);
         }
         withdrawalOf[account] = Withdrawal(uint64(nano), uint64(takenFrom));
         emit WithdrawalRequested(account, nano, takenFrom);
@@ -170,19 +176,41 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function lock(uint32 account, uint32 nonce, uint256 nano, uint32 community, uint32 day)
+    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 nano)
         external
         onlyModule(Module.Market)
+        returns (Skip fault)
     {
-        AccountHot hot = _hots[account];
-        uint256 free = hot.free();
-        if (hot.isUsed(nonce)) revert NonceUsed(account, nonce);
-        if (nano > free) revert InsufficientFunds(account, nano, free);
-        // nano <= free; the sum of all locks is at most 2**62, see [1].
+        fault = _lock(community, product, request, nano, true);
+        // The sum of all locks is at most 2**62, see [1].
         unchecked {
-            _hots[account] = hot.use(nonce).withFree(free - nano);
-            lockTotal[community][day] += nano;
+            if (fault == Skip.None) lockTotal[community][day] += nano;
         }
+    }
+
+    /// @inheritdoc IAccounts
+    function lockBatch(uint32 community, uint8 product, uint32 day, uint256 room, bytes calldata requests)
+        external
+        onlyModule(Module.Market)
+        returns (bytes memory faults)
+    {
+        uint256 count = requests.length / LockRequests.BYTES;
+        faults = new bytes(count);
+        uint256 total = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            (uint256 request, uint256 nano) = LockRequests.get(requests, i);
+            Skip fault = _lock(community, product, request, nano, room != 0);
+            if (fault != Skip.None) {
+                faults[i] = bytes1(uint8(fault));
+                continue;
+            }
+            // room > 0; the sum of all locks is at most 2**62, see [1].
+            unchecked {
+                total += nano;
+                --room;
+            }
+        }
+        if (total != 0) lockTotal[community][day] += total;
     }
 
     /// @inheritdoc IAccounts
@@ -207,13 +235,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         taken = new uint64[](amounts.length);
         uint256 total = 0;
         for (uint256 i = 0; i < amounts.length; ++i) {
-            AccountHot hot = _hots[amounts[i].account];
+            Account storage account = _accounts[amounts[i].account];
+            AccountHot hot = account.hot;
             uint256 free = hot.free();
             uint256 nano = amounts[i].nano;
             if (nano > free) nano = free;
             // nano <= free <= 2**62, and all free balances together are at most 2**62, see [1].
             unchecked {
-                _hots[amounts[i].account] = hot.withFree(free - nano);
+                account.hot = hot.withFree(free - nano);
                 total += nano;
             }
             taken[i] = uint64(nano);
@@ -225,14 +254,15 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     function credit(Amount[] calldata amounts) external onlyModule(Module.Settlement) {
         uint256 total = 0;
         for (uint256 i = 0; i < amounts.length; ++i) {
-            AccountHot hot = _hots[amounts[i].account];
-            _known(amounts[i].account);
+            Account storage account = _accounts[amounts[i].account];
+            AccountHot hot = account.hot;
+            if (AccountKey.unwrap(account.key) == 0) revert UnknownAccount(amounts[i].account);
             total += amounts[i].nano;
             // free <= 2**62 and nano < 2**64; the pot, checked below, bounds the sum by 2**62, see [1].
             unchecked {
                 uint256 free = hot.free() + amounts[i].nano;
                 if (free > MAX_OWED) revert InsufficientPot(msg.sender, total, _modules[msg.sender].pot);
-                _hots[amounts[i].account] = hot.withFree(free);
+                account.hot = hot.withFree(free);
             }
         }
         _takeFromPot(total);
@@ -246,23 +276,33 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function check(uint32 community, uint8 product, uint256 request)
+        external
+        view
+        returns (Skip fault, uint256 free)
+    {
+        Account storage account = _accounts[LockRequests.account(request)];
+        return (_fault(account, account.hot, community, product, request), account.hot.free());
+    }
+
+    /// @inheritdoc IAccounts
     function words(uint32 account) external view returns (AccountKey key, AccountHot hot) {
-        return (_keys[account], _hots[account]);
+        return (_accounts[account].key, _accounts[account].hot);
     }
 
     /// @inheritdoc IAccounts
     function communityOf(uint32 account) external view returns (uint32) {
-        return _keys[account].community();
+        return _accounts[account].key.community();
     }
 
     /// @inheritdoc IAccounts
     function mayOrder(uint32 account, address key) external view returns (bool) {
-        return key != address(0) && (_keys[account].orderKey() == key || ownerOf[account] == key);
+        return key != address(0) && (_accounts[account].key.orderKey() == key || ownerOf[account] == key);
     }
 
     /// @inheritdoc IAccounts
     function freeOf(uint32 account) external view returns (uint256) {
-        return _hots[account].free();
+        return _accounts[account].hot.free();
     }
 
     /// @inheritdoc IAccounts
@@ -271,7 +311,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     function _setOrderKey(uint32 account, address key) private {
-        _keys[account] = _keys[account].withOrderKey(key);
+        _accounts[account].key = _accounts[account].key.withOrderKey(key);
         emit DeviceKeySet(account, key);
     }
 
@@ -285,10 +325,10 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         uint256 owed_ = owed + nano;
         if (owed_ > MAX_OWED) revert TooMuchMoney(owed_);
         owed = owed_;
-        AccountHot hot = _hots[account];
+        AccountHot hot = _accounts[account].hot;
         // free + nano <= owed <= 2**62, see [1].
         unchecked {
-            _hots[account] = hot.withFree(hot.free() + nano);
+            _accounts[account].hot = hot.withFree(hot.free() + nano);
         }
         emit Deposited(account, msg.sender, nano);
     }
@@ -302,8 +342,61 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         }
     }
 
+    /// @dev Uses the nonce and takes the money, or says what is wrong.
+    function _lock(uint32 community, uint8 product, uint256 request, uint256 nano, bool room)
+        private
+        returns (Skip)
+    {
+        Account storage account = _accounts[LockRequests.account(request)];
+        AccountHot hot = account.hot;
+        if (!_isPlain(account.key, community, product, request) || hot.isUsed(LockRequests.nonce(request))) {
+            Skip fault = _fault(account, hot, community, product, request);
+            if (fault != Skip.None) return fault;
+        }
+        uint256 free = hot.free();
+        if (nano > free) return Skip.InsufficientCollateral;
+        if (!room) return Skip.MarketFull;
+        // nano <= free
+        unchecked {
+            account.hot = hot.use(LockRequests.nonce(request)).withFree(free - nano);
+        }
+        return Skip.None;
+    }
+
+    /// @dev First failure of a request before its money, merged with the fault that it brings.
+    function _fault(Account storage account, AccountHot hot, uint32 community, uint8 product, uint256 request)
+        private
+        view
+        returns (Skip fault)
+    {
+        fault = LockRequests.fault(request);
+        if (fault == Skip.Malformed) return fault;
+        AccountKey key = account.key;
+        if (AccountKey.unwrap(key) == 0 || key.community() != community) return Skip.UnknownAccount;
+        if (!key.metered(product)) return Skip.NoMeter;
+        if (fault == Skip.Expired) return fault;
+        address signer = LockRequests.signer(request);
+        if (key.orderKey() != signer) {
+            if (signer == address(0) || ownerOf[LockRequests.account(request)] != signer) {
+                return Skip.BadSignature;
+            }
+        }
+        if (hot.isUsed(LockRequests.nonce(request))) return Skip.NonceUsed;
+    }
+
+    /// @dev True for the usual request: faultless, of a home of the community, signed by its order key. `_fault` finds
+    /// the same by looking at one thing after the other.
+    function _isPlain(AccountKey key, uint32 community, uint8 product, uint256 request)
+        private
+        pure
+        returns (bool)
+    {
+        return AccountKey.unwrap(key) >> 64 == ((request >> 96) << 32 | community) && key.metered(product)
+            && LockRequests.isFaultless(request);
+    }
+
     function _known(uint32 account) private view returns (AccountKey key) {
-        key = _keys[account];
+        key = _accounts[account].key;
         if (AccountKey.unwrap(key) == 0) revert UnknownAccount(account);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccountHot, AccountKey} from "../types/AccountWords.sol";
+import {Skip} from "../types/Skip.sol";
 
 /// @notice What a module may do with the money of accounts.
 enum Module {
@@ -69,8 +70,6 @@ interface IAccounts {
     error InsufficientPot(address module, uint256 need, uint256 pot);
     /// @notice The sum of all money would exceed 2**62 nano-token.
     error TooMuchMoney(uint256 owed);
-    /// @notice The nonce was used or is too old.
-    error NonceUsed(uint32 account, uint32 nonce);
     /// @notice A withdrawal is under way until the given time.
     error WithdrawalPending(uint32 account, uint256 takenFrom);
     /// @notice There is nothing to withdraw yet.
@@ -114,9 +113,23 @@ interface IAccounts {
     /// @notice Sends requested money to the owner once the delay has passed. Owner only.
     function withdraw(uint32 account) external;
 
-    /// @notice Uses a nonce and locks money until the day's bills. Market modules only.
-    /// @param nano At most the free balance [nano-token].
-    function lock(uint32 account, uint32 nonce, uint256 nano, uint32 community, uint32 day) external;
+    /// @notice Uses a nonce and locks money until the day's bills, as far as key, nonce and funds allow.
+    /// Market modules only.
+    /// @param day Trading day of the order.
+    /// @param request See `LockRequests`; its own fault counts in the order of `Skip`.
+    /// @param nano Money to lock [nano-token].
+    /// @return fault `Skip.None` where accepted, else the first failure.
+    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 nano)
+        external
+        returns (Skip fault);
+
+    /// @notice `lock` for many orders of one product and day. Market modules only.
+    /// @param room How many can be accepted.
+    /// @param requests Request and money of each, 64 bytes.
+    /// @return faults A byte each.
+    function lockBatch(uint32 community, uint8 product, uint32 day, uint256 room, bytes calldata requests)
+        external
+        returns (bytes memory faults);
 
     /// @notice Moves all locks of the day to the caller's pot. Settlement modules only.
     function releaseLocks(uint32 community, uint32 day) external returns (uint256 nano);
@@ -130,6 +143,12 @@ interface IAccounts {
 
     /// @notice Moves money of the caller's pot to the reserve. Settlement modules only.
     function reserveFromPot(uint256 nano) external;
+
+    /// @notice What `lock` would say to a request that locks nothing, and the account's free balance.
+    function check(uint32 community, uint8 product, uint256 request)
+        external
+        view
+        returns (Skip fault, uint256 free);
 
     /// @notice Key word and hot word of an account.
     function words(uint32 account) external view returns (AccountKey key, AccountHot hot);

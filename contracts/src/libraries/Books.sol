@@ -4,127 +4,135 @@ pragma solidity ^0.8.30;
 import {Market} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
 import {OrderRecord} from "../types/OrderRecord.sol";
+import {RecordList, newRecordList} from "./RecordList.sol";
 
-/// @notice Records that a batch appends to markets, collected in memory until the batch is read.
-library Books {
-    /// @dev The memory offset 0 stands for "none" in every link.
-    /// @param market Its key.
-    /// @param terms Its terms before the batch.
-    /// @param tooFar True if its slot starts too far ahead.
-    /// @param added Number of records of the batch.
-    /// @param head First record, a word `record u128 | next record u128`.
-    /// @param tail Last record.
-    /// @param link Next book of the shelf.
-    struct Book {
-        Market market;
-        MarketTerms terms;
-        bool tooFar;
-        uint256 added;
-        uint256 head;
-        uint256 tail;
-        uint256 link;
+/// @notice Records that a batch appends to one market, collected in memory until the batch is read. Offset in memory of
+/// seven words: `market, terms, too far, added, first record, last record, next book`; 0 stands for none.
+/// @dev A struct would do the same, but every function that returns one pays for an empty one first.
+type Book is uint256;
+
+/// @notice Books of consecutive slots, linked in the order in which they were put there.
+struct Shelf {
+    uint256 firstSlot;
+    Book[] books;
+    Book first;
+    Book last;
+}
+
+using {market, terms, tooFar, added, next, isNone, append, records} for Book global;
+using {find, put} for Shelf global;
+
+uint256 constant TERMS = 0x20;
+uint256 constant TOO_FAR = 0x40;
+uint256 constant ADDED = 0x60;
+uint256 constant FIRST = 0x80;
+uint256 constant LAST = 0xa0;
+uint256 constant NEXT = 0xc0;
+uint256 constant BOOK_BYTES = 0xe0;
+
+/// @notice An empty book of a market.
+/// @param terms_ Its terms before the batch.
+/// @param tooFar_ True if its slot starts too far ahead.
+function newBook(Market market_, MarketTerms terms_, bool tooFar_) pure returns (Book book) {
+    // Takes its words from the free memory pointer and clears them.
+    assembly ("memory-safe") {
+        book := mload(0x40)
+        mstore(0x40, add(book, BOOK_BYTES))
+        mstore(book, market_)
+        mstore(add(book, TERMS), terms_)
+        mstore(add(book, TOO_FAR), tooFar_)
+        calldatacopy(add(book, ADDED), calldatasize(), sub(BOOK_BYTES, ADDED))
     }
+}
 
-    /// @notice Books of consecutive slots, in the order in which they were put there.
-    struct Shelf {
-        uint256 firstSlot;
-        uint256[] books;
-        uint256 head;
-        uint256 tail;
+/// @notice True if there is no such book.
+function isNone(Book book) pure returns (bool) {
+    return Book.unwrap(book) == 0;
+}
+
+/// @notice Key of the market.
+function market(Book book) pure returns (Market) {
+    return Market.wrap(_load(book, 0));
+}
+
+/// @notice Terms of the market before the batch.
+function terms(Book book) pure returns (MarketTerms) {
+    return MarketTerms.wrap(_load(book, TERMS));
+}
+
+/// @notice True if the slot starts too far ahead.
+function tooFar(Book book) pure returns (bool) {
+    return _load(book, TOO_FAR) != 0;
+}
+
+/// @notice Number of records of the batch.
+function added(Book book) pure returns (uint256) {
+    return _load(book, ADDED);
+}
+
+/// @notice Next book of the shelf, or none.
+function next(Book book) pure returns (Book) {
+    return Book.wrap(_load(book, NEXT));
+}
+
+/// @notice Adds a record to the batch.
+function append(Book book, OrderRecord record) pure {
+    // Takes a word `record u128 | offset of the next record u128` from the free memory pointer and links it behind the
+    // last one, whose low half is 0. Memory ends long before 2**128.
+    assembly ("memory-safe") {
+        let node := mload(0x40)
+        mstore(0x40, add(node, 0x20))
+        mstore(node, shl(128, record))
+        let last := mload(add(book, LAST))
+        switch last
+        case 0 { mstore(add(book, FIRST), node) }
+        default { mstore(last, or(mload(last), node)) }
+        mstore(add(book, LAST), node)
+        mstore(add(book, ADDED), add(mload(add(book, ADDED)), 1))
     }
+}
 
-    /// @notice A shelf for `size` slots from `firstSlot` on.
-    function newShelf(uint256 firstSlot, uint256 size) internal pure returns (Shelf memory) {
-        return Shelf(firstSlot, new uint256[](size), 0, 0);
+/// @notice Records of the batch in order of arrival.
+function records(Book book) pure returns (bytes memory) {
+    RecordList memory list = newRecordList(book.added());
+    for (uint256 node = _load(book, FIRST); node != 0;) {
+        uint256 word = _load(Book.wrap(node), 0);
+        list.push(OrderRecord.wrap(uint128(word >> 128)));
+        node = uint128(word);
     }
+    return list.toBytes();
+}
 
-    /// @notice Book of a slot, or none.
-    function find(Shelf memory shelf, uint256 slot) internal pure returns (Book memory) {
-        if (slot < shelf.firstSlot || slot - shelf.firstSlot >= shelf.books.length) return _at(0);
-        return _at(shelf.books[slot - shelf.firstSlot]);
-    }
+/// @notice A shelf for `size` slots from `firstSlot` on.
+function newShelf(uint256 firstSlot, uint256 size) pure returns (Shelf memory) {
+    return Shelf(firstSlot, new Book[](size), Book.wrap(0), Book.wrap(0));
+}
 
-    /// @notice Puts a book on the shelf; slots beyond it, in which nothing can be accepted, are not kept.
-    function put(Shelf memory shelf, uint256 slot, Book memory book) internal pure {
-        if (slot < shelf.firstSlot || slot - shelf.firstSlot >= shelf.books.length) return;
-        uint256 offset = _offset(book);
-        shelf.books[slot - shelf.firstSlot] = offset;
-        if (shelf.tail == 0) shelf.head = offset;
-        else _at(shelf.tail).link = offset;
-        shelf.tail = offset;
-    }
+/// @notice Book of a slot, or none.
+function find(Shelf memory shelf, uint256 slot) pure returns (Book) {
+    if (slot < shelf.firstSlot || slot - shelf.firstSlot >= shelf.books.length) return Book.wrap(0);
+    return shelf.books[slot - shelf.firstSlot];
+}
 
-    /// @notice First book of the shelf, or none.
-    function first(Shelf memory shelf) internal pure returns (Book memory) {
-        return _at(shelf.head);
-    }
-
-    /// @notice Next book of the shelf, or none.
-    function next(Book memory book) internal pure returns (Book memory) {
-        return _at(book.link);
-    }
-
-    /// @notice True if there is no such book.
-    function isNone(Book memory book) internal pure returns (bool) {
-        return _offset(book) == 0;
-    }
-
-    /// @notice Adds a record to the batch.
-    function append(Book memory book, OrderRecord record) internal pure {
-        uint256 tail = book.tail;
-        uint256 offset;
-        // Takes a word from the free memory pointer and links it behind the last one, whose low half is 0.
+/// @notice Puts a book on the shelf; books of slots beyond it, in which nothing can be accepted, are not kept.
+function put(Shelf memory shelf, uint256 slot, Book book) pure {
+    if (slot < shelf.firstSlot || slot - shelf.firstSlot >= shelf.books.length) return;
+    shelf.books[slot - shelf.firstSlot] = book;
+    Book last = shelf.last;
+    if (last.isNone()) {
+        shelf.first = book;
+    } else {
+        // `last` is a book, whose link is still 0.
         assembly ("memory-safe") {
-            offset := mload(0x40)
-            mstore(0x40, add(offset, 0x20))
-            mstore(offset, shl(128, record))
-            if tail { mstore(tail, or(mload(tail), offset)) }
-        }
-        if (tail == 0) book.head = offset;
-        book.tail = offset;
-        // Memory ends long before 2**256 records.
-        unchecked {
-            ++book.added;
+            mstore(add(last, NEXT), book)
         }
     }
+    shelf.last = book;
+}
 
-    /// @notice Extends a hash chain by the batch: `keccak(head, records)`.
-    function chain(Book memory book, bytes32 head)
-        internal
-        pure
-        returns (bytes32 newHead, bytes memory records)
-    {
-        uint256 size = 16 * book.added;
-        uint256 node = book.head;
-        // Takes length word and 16 bytes per record, rounded up and with one word to spare, from the free memory pointer;
-        // each store writes 16 bytes and 16 more that the next store or nothing needs. While hashing, the head
-        // stands where the length will be.
-        assembly ("memory-safe") {
-            records := mload(0x40)
-            let write := add(records, 0x20)
-            mstore(0x40, add(write, and(add(size, 63), not(31))))
-            for {} node {} {
-                let word := mload(node)
-                mstore(write, shl(128, shr(128, word)))
-                write := add(write, 16)
-                node := and(word, 0xffffffffffffffffffffffffffffffff)
-            }
-            mstore(records, head)
-            newHead := keccak256(records, add(size, 0x20))
-            mstore(records, size)
-        }
-    }
-
-    function _at(uint256 offset) private pure returns (Book memory book) {
-        // Offsets come from `_offset`.
-        assembly ("memory-safe") {
-            book := offset
-        }
-    }
-
-    function _offset(Book memory book) private pure returns (uint256 offset) {
-        assembly ("memory-safe") {
-            offset := book
-        }
+function _load(Book book, uint256 offset) pure returns (uint256 value) {
+    // A word of the book.
+    assembly ("memory-safe") {
+        value := mload(add(book, offset))
     }
 }

@@ -7,44 +7,43 @@ import {Merkle} from "./Merkle.sol";
 
 /// @notice Verifies a clearing by one pass over the records of a market, see docs/proofs.md [3].
 library Clearing {
-    /// @dev Sums of one side. For bids "beyond p" is above p, for offers below p; prices and thresholds of offers are
-    /// mirrored (`2**32 - 1 - p`), so that both sides compare alike.
+    /// @dev Thresholds and sums of one side. For bids "beyond p" is above p, for offers below p; prices and thresholds of
+    /// offers are mirrored (`2**32 - 1 - p`), so that both sides compare alike.
+    /// @param sums Energy beyond lo, from lo on, beyond hi and from hi on, 64 bits each from the lowest.
     struct Side {
         uint256 lo;
         uint256 hi;
-        uint256 price;
-        uint256 beyondLo;
-        uint256 fromLo;
-        uint256 beyondHi;
-        uint256 fromHi;
-        uint256 beyondPrice;
-        uint256 fromPrice;
+        uint256 sums;
     }
 
     uint256 private constant MIRROR = type(uint32).max;
 
-    /// @notice Clears records with the hints `lo <= hi` within the band; all prices biased.
+    /// @notice Clears records, 16 bytes each, with the hints `lo <= hi` within the band; all prices biased.
     /// @return valid True if `lo` is the lowest and `hi` the highest clearing price.
-    /// @return result Outcome at `(lo + hi) >> 1`.
+    /// @return result Outcome at `(lo + hi) >> 1`, of no meaning unless valid.
     function run(bytes calldata records, uint256 lo, uint256 hi, uint256 priceMin, uint256 priceMax)
         internal
         pure
         returns (bool valid, Result memory result)
     {
         uint256 price = (lo + hi) >> 1;
-        Side memory demand = Side(lo, hi, price, 0, 0, 0, 0, 0, 0);
-        Side memory supply = Side(MIRROR - lo, MIRROR - hi, MIRROR - price, 0, 0, 0, 0, 0, 0);
-        result.root = _sum(records, demand, supply);
+        Side memory demand = Side(lo, hi, 0);
+        Side memory supply = Side(MIRROR - lo, MIRROR - hi, 0);
+        result.root = _sum(records, demand, supply, price == lo);
 
+        (uint64 demandAboveLo, uint64 demandFromLo, uint64 demandAboveHi, uint64 demandFromHi) =
+            _unpack(demand);
+        (uint64 supplyBelowLo, uint64 supplyToLo, uint64 supplyBelowHi, uint64 supplyToHi) = _unpack(supply);
         // [3] A and B: the lowest and the highest clearing price.
-        valid = demand.beyondLo <= supply.fromLo && (lo == priceMin || demand.fromLo > supply.beyondLo)
-            && supply.beyondHi <= demand.fromHi && (hi == priceMax || supply.fromHi > demand.beyondHi);
+        valid = demandAboveLo <= supplyToLo && (lo == priceMin || demandFromLo > supplyBelowLo)
+            && supplyBelowHi <= demandFromHi && (hi == priceMax || supplyToHi > demandAboveHi);
+
+        // [4] No order lies strictly between lo and hi: a price in between has the demand above and the supply up to lo.
+        uint64 demandFrom = price == lo ? demandFromLo : demandAboveLo;
         result.price = unbias(price);
-        uint256 volume = demand.fromPrice < supply.fromPrice ? demand.fromPrice : supply.fromPrice;
-        // A market holds at most 2**12 quantities below 2**32 each.
-        result.volume = uint64(volume);
-        result.demandAbove = uint64(demand.beyondPrice);
-        result.supplyBelow = uint64(supply.beyondPrice);
+        result.volume = demandFrom < supplyToLo ? demandFrom : supplyToLo;
+        result.demandAbove = demandAboveLo;
+        result.supplyBelow = price == lo ? supplyBelowLo : supplyToLo;
     }
 
     /// @notice Energy that a record traded.
@@ -71,60 +70,50 @@ library Clearing {
         return keccak256(abi.encodePacked(uint32(index), OrderRecord.unwrap(record), uint64(prefix)));
     }
 
-    /// @dev Adds every record to its side and returns the root of the fill tree.
-    function _sum(bytes calldata records, Side memory demand, Side memory supply)
+    /// @dev Adds every record to its side and returns the root of the fill tree. `atLo` says that the clearing price is
+    /// lo; else no record is at it.
+    function _sum(bytes calldata records, Side memory demand, Side memory supply, bool atLo)
         private
         pure
         returns (bytes32)
     {
         uint256 leaves;
         // Leaves are written to memory taken from the free memory pointer, sums to the two structs, the rest to scratch
-        // space. Sums of 2**12 quantities below 2**32 cannot overflow.
+        // space. The length is a multiple of 16. A market holds at most 2**12 quantities below 2**32, so that sums stay within their 64 bits.
         assembly ("memory-safe") {
             leaves := mload(0x40)
             let write := leaves
             let end := add(records.offset, records.length)
             for { let pos := records.offset } lt(pos, end) { pos := add(pos, 16) } {
                 let record := shr(128, calldataload(pos))
-                let quantity := and(shr(32, record), 0xffffffff)
                 let price := and(shr(64, record), 0xffffffff)
                 let side := demand
                 if iszero(and(record, 1)) {
                     side := supply
                     price := xor(price, 0xffffffff)
                 }
-                let threshold := mload(side)
-                let sum := add(side, 0x60)
-                mstore(sum, add(mload(sum), mul(quantity, gt(price, threshold))))
-                sum := add(side, 0x80)
-                mstore(sum, add(mload(sum), mul(quantity, iszero(lt(price, threshold)))))
-                threshold := mload(add(side, 0x20))
-                sum := add(side, 0xa0)
-                mstore(sum, add(mload(sum), mul(quantity, gt(price, threshold))))
-                sum := add(side, 0xc0)
-                mstore(sum, add(mload(sum), mul(quantity, iszero(lt(price, threshold)))))
-                threshold := mload(add(side, 0x40))
-                let index := shr(5, sub(write, leaves))
-                // At the price itself the energy before this record is what is at the price so far.
-                let leaf := or(shl(224, index), shl(96, record))
-                switch eq(price, threshold)
-                case 1 {
-                    let from := mload(add(side, 0x100))
-                    leaf := or(leaf, shl(32, sub(from, mload(add(side, 0xe0)))))
-                    mstore(add(side, 0x100), add(from, quantity))
+                let sums := mload(add(side, 0x40))
+                // The index, the record, and the prefix of a record at the clearing price: the energy at lo so far.
+                mstore(0, or(shl(219, sub(write, leaves)), shl(96, record)))
+                if and(atLo, eq(price, mload(side))) {
+                    let prefix := sub(and(shr(64, sums), 0xffffffffffffffff), and(sums, 0xffffffffffffffff))
+                    mstore(0, or(mload(0), shl(32, prefix)))
                 }
-                default {
-                    if gt(price, threshold) {
-                        mstore(add(side, 0xe0), add(mload(add(side, 0xe0)), quantity))
-                        mstore(add(side, 0x100), add(mload(add(side, 0x100)), quantity))
-                    }
-                }
-                mstore(0, leaf)
                 mstore(write, keccak256(0, 28))
                 write := add(write, 0x20)
+                let counted := or(gt(price, mload(side)), shl(64, iszero(lt(price, mload(side)))))
+                side := add(side, 0x20)
+                counted := or(counted, shl(128, gt(price, mload(side))))
+                counted := or(counted, shl(192, iszero(lt(price, mload(side)))))
+                mstore(add(side, 0x20), add(sums, mul(counted, and(shr(32, record), 0xffffffff))))
             }
             mstore(0x40, write)
         }
         return Merkle.rootInPlace(leaves, records.length / 16);
+    }
+
+    function _unpack(Side memory side) private pure returns (uint64, uint64, uint64, uint64) {
+        return
+            (uint64(side.sums), uint64(side.sums >> 64), uint64(side.sums >> 128), uint64(side.sums >> 192));
     }
 }

@@ -20,4 +20,13 @@ library Wire {
     function i32(bytes calldata data, uint256 offset) internal pure returns (int32) {
         return int32(u32(data, offset));
     }
+
+    /// @notice Compact signature of 64 bytes.
+    function signature(bytes calldata data, uint256 offset) internal pure returns (bytes32 r, bytes32 vs) {
+        assembly ("memory-safe") {
+            let start := add(data.offset, offset)
+            r := calldataload(start)
+            vs := calldataload(add(start, 0x20))
+        }
+    }
 }

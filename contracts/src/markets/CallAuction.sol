@@ -2,16 +2,19 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICallAuction, Result} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
-import {Books} from "../libraries/Books.sol";
+import {Book, Shelf, newBook, newShelf} from "../libraries/Books.sol";
 import {Clearing} from "../libraries/Clearing.sol";
+import {HashChain} from "../libraries/HashChain.sol";
+import {LockRequests} from "../libraries/LockRequests.sol";
 import {OrderHash} from "../libraries/OrderHash.sol";
+import {RecordList, newRecordList} from "../libraries/RecordList.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
-import {AccountHot, AccountKey} from "../types/AccountWords.sol";
 import {Market, marketOf as marketKey} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
 import {LAST_SOURCE, OrderRecord, bias, recordOf} from "../types/OrderRecord.sol";
@@ -22,8 +25,6 @@ import {Skip} from "../types/Skip.sol";
 /// @notice Anyone relays signed orders, anyone clears: nobody can leave an order out, move it or choose the price.
 contract CallAuction is ICallAuction, EIP712 {
     using Wire for bytes;
-    using Books for Books.Book;
-    using Books for Books.Shelf;
 
     struct State {
         bytes32 head;
@@ -78,46 +79,55 @@ contract CallAuction is ICallAuction, EIP712 {
         uint32 nonce
     ) external {
         if (source > LAST_SOURCE) revert UnknownSource(source);
-        (AccountKey key, AccountHot hot) = _accounts.words(account);
-        if (!_belongs(key, market)) revert UnknownAccount(account);
-        if (!key.metered(market.product())) revert NoMeter(account, market.product());
-        if (msg.sender != key.orderKey() && msg.sender != _accounts.ownerOf(account)) {
-            revert NotOrderKey(account, msg.sender);
-        }
-        if (hot.isUsed(nonce)) revert NonceUsed(account, nonce);
         OrderRecord record =
             recordOf(account, bias(price), quantity, nonce, (uint256(source) << 1) | (buy ? uint256(1) : 0));
-        Books.Book memory book = _open(market);
-        (Skip reason, uint256 need) = _judge(book, record, hot.free(), book.terms.directGate(), 0);
-        if (reason != Skip.None) _refuse(reason, market, record, need, hot.free());
-        book.append(record);
-        _accounts.lock(account, nonce, need, market.community(), book.terms.day());
-        _commit(book);
+        (MarketTerms terms, bool tooFar) = _open(market);
+        Skip fault = _gateFault(tooFar, terms.directGate());
+        if (fault == Skip.None) fault = _judge(terms, record);
+        uint256 need = record.lock(terms.fee(), terms.shortCap());
+        uint256 request = LockRequests.pack(msg.sender, account, nonce, fault);
+        fault = _accounts.lock(market.community(), market.product(), terms.day(), request, need);
+        if (fault != Skip.None) _refuse(fault, market, record, nonce, need);
+        if (terms.count() == MAX_RECORDS) revert MarketFull(market);
+        _append(market, terms, abi.encodePacked(record));
     }
 
     /// @inheritdoc ICallAuction
     function relayOrders(Market market, bytes calldata orders) external {
         if (orders.length % ORDER_BYTES != 0) revert MalformedWire();
-        Books.Book memory book = _open(market);
-        for (uint256 pos = 0; pos < orders.length; pos += ORDER_BYTES) {
-            _relay(book, orders, pos);
+        (MarketTerms terms, bool tooFar) = _open(market);
+        bytes memory faults = _accounts.lockBatch(
+            market.community(),
+            market.product(),
+            terms.day(),
+            MAX_RECORDS - terms.count(),
+            _requests(market, terms, tooFar, orders)
+        );
+        RecordList memory accepted = newRecordList(faults.length);
+        for (uint256 i = 0; i < faults.length; ++i) {
+            // i < orders.length / ORDER_BYTES
+            unchecked {
+                (OrderRecord record, uint32 nonce,) = _readOrder(orders, i * ORDER_BYTES);
+                if (faults[i] == 0) accepted.push(record);
+                else emit OrderSkipped(market, record.account(), nonce, Skip(uint8(faults[i])));
+            }
         }
-        _commit(book);
+        _append(market, terms, accepted.toBytes());
     }
 
     /// @inheritdoc ICallAuction
     function relayProfiles(uint32 community, uint8 product, uint8 session, bytes calldata profiles) external {
         (uint32 slotSeconds, int32 utcOffset) = _communities.calendarOf(community);
         Market first = marketKey(community, product, 0, session);
-        Books.Shelf memory shelf = Books.newShelf(block.timestamp / slotSeconds, HORIZON / slotSeconds + 2);
+        Shelf memory shelf = newShelf(block.timestamp / slotSeconds, HORIZON / slotSeconds + 2);
         uint256 pos = 0;
         while (pos < profiles.length) {
             Profile memory profile = _readProfile(profiles, pos);
             _relayProfile(shelf, first, profiles, profile, slotSeconds, utcOffset);
             pos = profile.stepsEnd + SIGNATURE_BYTES;
         }
-        for (Books.Book memory book = shelf.first(); !book.isNone(); book = book.next()) {
-            _commit(book);
+        for (Book book = shelf.first; !book.isNone(); book = book.next()) {
+            _append(book.market(), book.terms(), book.records());
         }
     }
 
@@ -133,7 +143,7 @@ contract CallAuction is ICallAuction, EIP712 {
         if (lo > hi || bias(lo) < terms.priceMin() || bias(hi) > terms.priceMax()) {
             revert HintOutOfBand(lo, hi);
         }
-        bytes32 head = _replay(records, batches);
+        bytes32 head = HashChain.replay(records, batches);
         if (head != state.head) revert ChainMismatch(state.head, head);
         (bool valid, Result memory result) =
             Clearing.run(records, bias(lo), bias(hi), terms.priceMin(), terms.priceMax());
@@ -170,91 +180,51 @@ contract CallAuction is ICallAuction, EIP712 {
         return _states[market].result;
     }
 
-    function _relay(Books.Book memory book, bytes calldata orders, uint256 pos) private {
-        uint256 head = orders.word(pos);
-        OrderRecord record = OrderRecord.wrap(uint128(head >> 128));
-        // The record holds the low 24 bits of the nonce, the wire the 8 bits above them.
-        uint32 nonce =
-            uint32(((head >> 120) & 0xff) << 24 | (uint256(OrderRecord.unwrap(record)) >> 8) & 0xffffff);
-        uint64 validTo = uint64(head >> 56);
-        Skip reason = Skip.Malformed;
-        uint256 need = 0;
-        if (record.source() <= LAST_SOURCE) {
-            uint256 free;
-            (reason, free) = _authorise(
-                book.market,
-                record.account(),
-                nonce,
-                validTo,
-                OrderHash.order(record, book.market, nonce, validTo),
-                orders,
-                pos + (ORDER_BYTES - SIGNATURE_BYTES)
-            );
-            if (reason == Skip.None) {
-                (reason, need) = _judge(book, record, free, book.terms.relayGate(), 0);
-            }
-        }
-        if (reason != Skip.None) {
-            emit OrderSkipped(book.market, record.account(), nonce, reason);
-            return;
-        }
-        book.append(record);
-        _accounts.lock(record.account(), nonce, need, book.market.community(), book.terms.day());
-    }
-
     function _relayProfile(
-        Books.Shelf memory shelf,
+        Shelf memory shelf,
         Market first,
         bytes calldata profiles,
         Profile memory profile,
         uint256 slotSeconds,
         int256 utcOffset
     ) private {
-        Skip reason = _wellFormed(profiles, profile, slotSeconds, utcOffset);
-        uint256 free = 0;
-        if (reason == Skip.None) {
-            bytes32 hash = OrderHash.profile(
-                first,
-                profile.account,
-                profile.allOrNothing == 1,
-                profile.nonce,
-                profile.validTo,
-                profiles[profile.stepsAt:profile.stepsEnd]
-            );
-            (reason, free) = _authorise(
-                first, profile.account, profile.nonce, profile.validTo, hash, profiles, profile.stepsEnd
-            );
-        }
-        if (reason != Skip.None) {
+        Skip fault = _wellFormed(profiles, profile, slotSeconds, utcOffset);
+        if (fault == Skip.None && profile.validTo < block.timestamp) fault = Skip.Expired;
+        uint256 request =
+            LockRequests.pack(_signer(first, profiles, profile), profile.account, profile.nonce, fault);
+        uint256 free;
+        (fault, free) = _accounts.check(first.community(), first.product(), request);
+        if (fault != Skip.None) {
             uint32 slot = profile.stepsAt == profile.stepsEnd ? 0 : profiles.u32(profile.stepsAt);
-            emit OrderSkipped(_sibling(first, slot), profile.account, profile.nonce, reason);
+            emit OrderSkipped(_sibling(first, slot), profile.account, profile.nonce, fault);
             return;
         }
         if (profile.allOrNothing == 1 && !_allPass(shelf, first, profiles, profile, free)) return;
         uint256 need = 0;
-        uint32 day = 0;
-        bool accepted = false;
+        Book accepted;
         for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
-            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
-            (Skip fault, uint256 lock) = _judge(book, record, free - need, book.terms.relayGate(), 0);
+            (Book book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
+            uint256 lock;
+            (fault, lock) = _judgeStep(book, record, free - need, 0);
             if (fault != Skip.None) {
-                emit OrderSkipped(book.market, profile.account, profile.nonce, fault);
+                emit OrderSkipped(book.market(), profile.account, profile.nonce, fault);
                 continue;
             }
             book.append(record);
+            accepted = book;
             // lock <= free - need
             unchecked {
                 need += lock;
             }
-            day = book.terms.day();
-            accepted = true;
         }
-        if (accepted) _accounts.lock(profile.account, profile.nonce, need, first.community(), day);
+        if (accepted.isNone()) return;
+        // Checked above, and the steps lock no more than the account has free.
+        _accounts.lock(first.community(), first.product(), accepted.terms().day(), request, need);
     }
 
     /// @dev First pass of an all-or-nothing profile: true if every step would be accepted after those before it.
     function _allPass(
-        Books.Shelf memory shelf,
+        Shelf memory shelf,
         Market first,
         bytes calldata profiles,
         Profile memory profile,
@@ -263,13 +233,13 @@ contract CallAuction is ICallAuction, EIP712 {
         uint256 before = 0;
         Market previous;
         for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
-            (Books.Book memory book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
+            (Book book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
             // Slots never decrease, so the steps of a market follow one another.
-            before = Market.unwrap(book.market) == Market.unwrap(previous) ? before + 1 : 0;
-            previous = book.market;
-            (Skip fault, uint256 lock) = _judge(book, record, free, book.terms.relayGate(), before);
+            before = Market.unwrap(book.market()) == Market.unwrap(previous) ? before + 1 : 0;
+            previous = book.market();
+            (Skip fault, uint256 lock) = _judgeStep(book, record, free, before);
             if (fault != Skip.None) {
-                emit OrderSkipped(book.market, profile.account, profile.nonce, fault);
+                emit OrderSkipped(book.market(), profile.account, profile.nonce, fault);
                 return false;
             }
             // lock <= free
@@ -280,46 +250,45 @@ contract CallAuction is ICallAuction, EIP712 {
         return true;
     }
 
-    /// @dev Appends the book's new records to its market.
-    function _commit(Books.Book memory book) private {
-        if (book.added == 0) return;
-        State storage state = _states[book.market];
-        MarketTerms terms = book.terms;
+    /// @dev Appends accepted records to a market.
+    function _append(Market market, MarketTerms terms, bytes memory records) private {
+        if (records.length == 0) return;
         uint256 count = terms.count();
-        if (count == 0) ++openMarkets[book.market.community()][terms.day()];
-        (bytes32 head, bytes memory records) = book.chain(state.head);
-        state.head = head;
-        // At most MAX_RECORDS, as judged for every record.
+        if (count == 0) ++openMarkets[market.community()][terms.day()];
+        State storage state = _states[market];
+        state.head = HashChain.extend(state.head, records);
+        // At most MAX_RECORDS.
         unchecked {
-            state.terms = terms.withCount(count + book.added);
+            state.terms = terms.withCount(count + records.length / 16);
         }
-        emit OrdersAccepted(book.market, uint32(count), records);
+        emit OrdersAccepted(market, uint32(count), records);
     }
 
-    /// @dev The market with its frozen terms, or with those that its first order will freeze.
-    function _open(Market market) private view returns (Books.Book memory book) {
-        book.market = market;
-        book.terms = _states[market].terms;
-        if (book.terms.count() == 0) {
+    /// @dev A market's frozen terms, or those that its first order will freeze, and whether its slot is too far ahead.
+    function _open(Market market) private view returns (MarketTerms terms, bool tooFar) {
+        terms = _states[market].terms;
+        if (terms.count() == 0) {
             uint256 start;
-            (book.terms, start) = _communities.marketTerms(market);
-            book.tooFar = start > block.timestamp + HORIZON;
+            (terms, start) = _communities.marketTerms(market);
+            tooFar = start > block.timestamp + HORIZON;
         }
     }
 
     /// @dev The book and the record of a step.
     function _step(
-        Books.Shelf memory shelf,
+        Shelf memory shelf,
         Market first,
         bytes calldata profiles,
         Profile memory profile,
         uint256 pos
-    ) private view returns (Books.Book memory book, OrderRecord record) {
+    ) private view returns (Book book, OrderRecord record) {
         uint256 step = profiles.word(pos);
         uint32 slot = uint32(step >> 224);
         book = shelf.find(slot);
         if (book.isNone()) {
-            book = _open(_sibling(first, slot));
+            Market market = _sibling(first, slot);
+            (MarketTerms terms, bool tooFar) = _open(market);
+            book = newBook(market, terms, tooFar);
             shelf.put(slot, book);
         }
         record = recordOf(
@@ -327,56 +296,94 @@ contract CallAuction is ICallAuction, EIP712 {
         );
     }
 
-    /// @dev Checks 2 to 6 of a relayed order; `free` is the account's free balance.
-    function _authorise(
-        Market market,
-        uint32 account,
-        uint32 nonce,
-        uint64 validTo,
-        bytes32 structHash,
-        bytes calldata wire,
-        uint256 signatureAt
-    ) private view returns (Skip reason, uint256 free) {
-        (AccountKey key, AccountHot hot) = _accounts.words(account);
-        if (!_belongs(key, market)) return (Skip.UnknownAccount, 0);
-        if (!key.metered(market.product())) return (Skip.NoMeter, 0);
-        if (validTo < block.timestamp) return (Skip.Expired, 0);
-        address signer = Signatures.recover(
-            _hashTypedDataV4(structHash),
-            bytes32(wire.word(signatureAt)),
-            bytes32(wire.word(signatureAt + 32))
-        );
-        if (signer == address(0) || (signer != key.orderKey() && signer != _accounts.ownerOf(account))) {
-            return (Skip.BadSignature, 0);
-        }
-        if (hot.isUsed(nonce)) return (Skip.NonceUsed, 0);
-        return (Skip.None, hot.free());
-    }
-
-    /// @dev Checks 7 to 12 of a record.
-    /// @param free What is left of the account's free balance [nano-token].
-    /// @param gate From when on orders are refused [unix s].
-    /// @param before Records that will be appended before it and are not in the book yet.
-    /// @return reason The first failure.
-    /// @return need What the record locks [nano-token].
-    function _judge(Books.Book memory book, OrderRecord record, uint256 free, uint256 gate, uint256 before)
+    /// @dev Requests of relayed orders: who signed each, what the market finds wrong, what it locks.
+    function _requests(Market market, MarketTerms terms, bool tooFar, bytes calldata orders)
         private
         view
-        returns (Skip reason, uint256 need)
+        returns (bytes memory requests)
     {
-        MarketTerms terms = book.terms;
-        if (block.timestamp >= gate) return (Skip.GateClosed, 0);
-        if (book.tooFar) return (Skip.TooFarAhead, 0);
-        uint256 price = record.biasedPrice();
-        if (price < terms.priceMin() || price > terms.priceMax()) return (Skip.PriceOutOfBand, 0);
-        uint256 quantity = record.quantity();
-        if (quantity == 0 || quantity > terms.limitWh()) return (Skip.QuantityOutOfRange, 0);
-        need = record.lock(terms.fee(), terms.shortCap());
-        if (need > free) return (Skip.InsufficientCollateral, need);
+        requests = new bytes(orders.length / ORDER_BYTES * LockRequests.BYTES);
+        bytes32 domain = _domainSeparatorV4();
+        Skip gateFault = _gateFault(tooFar, terms.relayGate());
+        // Positions stay below orders.length + ORDER_BYTES.
+        unchecked {
+            for ((uint256 i, uint256 pos) = (0, 0); pos < orders.length; (++i, pos += ORDER_BYTES)) {
+                (OrderRecord record, uint32 nonce, uint64 validTo) = _readOrder(orders, pos);
+                bytes32 hash = OrderHash.order(record, market, nonce, validTo);
+                bytes32 digest = MessageHashUtils.toTypedDataHash(domain, hash);
+                address signer = Signatures.recover(digest, orders, pos + (ORDER_BYTES - SIGNATURE_BYTES));
+                Skip fault = gateFault;
+                if (record.source() > LAST_SOURCE) fault = Skip.Malformed;
+                else if (validTo < block.timestamp) fault = Skip.Expired;
+                else if (fault == Skip.None) fault = _judge(terms, record);
+                uint256 need = record.lock(terms.fee(), terms.shortCap());
+                LockRequests.set(requests, i, LockRequests.pack(signer, record.account(), nonce, fault), need);
+            }
+        }
+    }
+
+    /// @dev Signer of a profile.
+    function _signer(Market first, bytes calldata profiles, Profile memory profile)
+        private
+        view
+        returns (address)
+    {
+        bytes32 hash = OrderHash.profile(
+            first,
+            profile.account,
+            profile.allOrNothing == 1,
+            profile.nonce,
+            profile.validTo,
+            profiles[profile.stepsAt:profile.stepsEnd]
+        );
+        return Signatures.recover(_hashTypedDataV4(hash), profiles, profile.stepsEnd);
+    }
+
+    /// @dev Checks 7 and 8 of a market's records; `gate` is when orders are refused from [unix s].
+    function _gateFault(bool tooFar, uint256 gate) private view returns (Skip) {
+        if (block.timestamp >= gate) return Skip.GateClosed;
+        return tooFar ? Skip.TooFarAhead : Skip.None;
+    }
+
+    /// @dev Checks 7 to 12 of a step.
+    /// @param free What is left of the account's free balance [nano-token].
+    /// @param before Records that will be appended before it and are not in the book yet.
+    /// @return fault The first failure.
+    /// @return need What the step locks [nano-token].
+    function _judgeStep(Book book, OrderRecord record, uint256 free, uint256 before)
+        private
+        view
+        returns (Skip fault, uint256 need)
+    {
+        fault = _gateFault(book.tooFar(), book.terms().relayGate());
+        if (fault == Skip.None) fault = _judge(book.terms(), record);
+        if (fault != Skip.None) return (fault, 0);
+        need = record.lock(book.terms().fee(), book.terms().shortCap());
+        if (need > free) return (Skip.InsufficientCollateral, 0);
         // Three numbers below 2**32.
         unchecked {
-            if (terms.count() + book.added + before >= MAX_RECORDS) return (Skip.MarketFull, need);
+            if (book.terms().count() + book.added() + before >= MAX_RECORDS) return (Skip.MarketFull, 0);
         }
+    }
+
+    /// @dev Checks 9 and 10 of a record.
+    function _judge(MarketTerms terms, OrderRecord record) private pure returns (Skip) {
+        uint256 price = record.biasedPrice();
+        if (price < terms.priceMin() || price > terms.priceMax()) return Skip.PriceOutOfBand;
+        uint256 quantity = record.quantity();
+        return quantity == 0 || quantity > terms.limitWh() ? Skip.QuantityOutOfRange : Skip.None;
+    }
+
+    function _readOrder(bytes calldata orders, uint256 pos)
+        private
+        pure
+        returns (OrderRecord record, uint32 nonce, uint64 validTo)
+    {
+        uint256 head = orders.word(pos);
+        record = OrderRecord.wrap(uint128(head >> 128));
+        // The record holds the low 24 bits of the nonce, the wire the 8 bits above them.
+        nonce = uint32((((head >> 120) & 0xff) << 24) | ((head >> 136) & 0xffffff));
+        validTo = uint64(head >> 56);
     }
 
     /// @dev Check 1 of a profile.
@@ -416,42 +423,21 @@ contract CallAuction is ICallAuction, EIP712 {
         if (profile.stepsEnd + SIGNATURE_BYTES > profiles.length) revert MalformedWire();
     }
 
-    /// @dev Head of the hash chain over the batches, which must use up the records.
-    function _replay(bytes calldata records, uint16[] calldata batches) private pure returns (bytes32 head) {
-        uint256 pos = 0;
-        for (uint256 i = 0; i < batches.length; ++i) {
-            uint256 end = pos + 16 * uint256(batches[i]);
-            if (end > records.length) revert MalformedWire();
-            // The batch is copied beyond the free memory pointer, behind the head.
-            assembly ("memory-safe") {
-                let m := mload(0x40)
-                mstore(m, head)
-                calldatacopy(add(m, 0x20), add(records.offset, pos), sub(end, pos))
-                head := keccak256(m, add(0x20, sub(end, pos)))
-            }
-            pos = end;
-        }
-        if (pos != records.length) revert MalformedWire();
-    }
-
     function _sibling(Market market, uint32 slot) private pure returns (Market) {
         return marketKey(market.community(), market.product(), slot, market.session());
     }
 
-    function _belongs(AccountKey key, Market market) private pure returns (bool) {
-        return AccountKey.unwrap(key) != 0 && key.community() == market.community();
-    }
-
     /// @dev Reverts with the error of a direct order.
-    function _refuse(Skip reason, Market market, OrderRecord record, uint256 need, uint256 free)
-        private
-        pure
-    {
-        if (reason == Skip.GateClosed) revert GateClosed(market);
-        if (reason == Skip.TooFarAhead) revert TooFarAhead(market);
-        if (reason == Skip.PriceOutOfBand) revert PriceOutOfBand(record.price());
-        if (reason == Skip.QuantityOutOfRange) revert QuantityOutOfRange(record.quantity());
-        if (reason == Skip.MarketFull) revert MarketFull(market);
-        revert InsufficientCollateral(record.account(), need, free);
+    function _refuse(Skip fault, Market market, OrderRecord record, uint32 nonce, uint256 need) private view {
+        uint32 account = record.account();
+        if (fault == Skip.UnknownAccount) revert UnknownAccount(account);
+        if (fault == Skip.NoMeter) revert NoMeter(account, market.product());
+        if (fault == Skip.BadSignature) revert NotOrderKey(account, msg.sender);
+        if (fault == Skip.NonceUsed) revert NonceUsed(account, nonce);
+        if (fault == Skip.GateClosed) revert GateClosed(market);
+        if (fault == Skip.TooFarAhead) revert TooFarAhead(market);
+        if (fault == Skip.PriceOutOfBand) revert PriceOutOfBand(record.price());
+        if (fault == Skip.QuantityOutOfRange) revert QuantityOutOfRange(record.quantity());
+        revert InsufficientCollateral(account, need, _accounts.freeOf(account));
     }
 }

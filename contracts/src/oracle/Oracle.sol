@@ -143,9 +143,7 @@ contract Oracle is IOracle, EIP712 {
         signers = new address[](count);
         uint256 next = 0;
         for (uint256 i = 0; i < count; ++i) {
-            address signer = Signatures.recover(
-                digest, bytes32(signatures.word(64 * i)), bytes32(signatures.word(64 * i + 32))
-            );
+            address signer = Signatures.recover(digest, signatures, 64 * i);
             // Both lists ascend: reporters before the signer did not sign.
             while (next < reporters.length && reporters[next] < signer) ++next;
             if (next == reporters.length || reporters[next] != signer) revert NotReporter(signer);

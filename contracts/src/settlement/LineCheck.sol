@@ -209,7 +209,7 @@ abstract contract LineCheck is ISettlement {
             schedule,
             int256(uint256(meter.importWh)),
             int256(uint256(meter.exportWh)),
-            meter.quality == 1,
+            meter.quality != 0,
             tariff
         );
         return line.quality != meter.quality || line.meterWh != meterWh || line.retail != retail

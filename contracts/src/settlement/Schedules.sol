@@ -204,9 +204,7 @@ contract Schedules is ISchedules, EIP712 {
                 keccak256(nomination.wh)
             )
         );
-        address signer = Signatures.recover(
-            _hashTypedDataV4(hash), bytes32(wire.word(signatureAt)), bytes32(wire.word(signatureAt + 32))
-        );
+        address signer = Signatures.recover(_hashTypedDataV4(hash), wire, signatureAt);
         return _accounts.mayOrder(nomination.account, signer);
     }
 

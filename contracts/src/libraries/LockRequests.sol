@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Skip} from "../types/Skip.sol";
+
+/// @notice Requests of a market to lock money, two words each:
+/// `signer u160 | account u32 | nonce u32 | 0 u24 | fault u8` and the money [nano-token].
+library LockRequests {
+    uint256 internal constant BYTES = 64;
+
+    /// @notice First word of a request.
+    /// @param signer_ Who ordered, zero if the signature is invalid.
+    /// @param fault_ What the market found wrong.
+    function pack(address signer_, uint32 account_, uint32 nonce_, Skip fault_)
+        internal
+        pure
+        returns (uint256)
+    {
+        return (uint256(uint160(signer_)) << 96) | (uint256(account_) << 64) | (uint256(nonce_) << 32)
+            | uint256(uint8(fault_));
+    }
+
+    /// @notice Writes request `i` of an array with room for it.
+    function set(bytes memory requests, uint256 i, uint256 request, uint256 nano) internal pure {
+        assembly ("memory-safe") {
+            let entry := add(add(requests, 0x20), shl(6, i))
+            mstore(entry, request)
+            mstore(add(entry, 0x20), nano)
+        }
+    }
+
+    /// @notice Reads request `i` of an array that has it.
+    function get(bytes calldata requests, uint256 i) internal pure returns (uint256 request, uint256 nano) {
+        assembly ("memory-safe") {
+            let entry := add(requests.offset, shl(6, i))
+            request := calldataload(entry)
+            nano := calldataload(add(entry, 0x20))
+        }
+    }
+
+    function signer(uint256 request) internal pure returns (address) {
+        return address(uint160(request >> 96));
+    }
+
+    function account(uint256 request) internal pure returns (uint32) {
+        return uint32(request >> 64);
+    }
+
+    function nonce(uint256 request) internal pure returns (uint32) {
+        return uint32(request >> 32);
+    }
+
+    function fault(uint256 request) internal pure returns (Skip) {
+        return Skip(uint8(request));
+    }
+
+    function isFaultless(uint256 request) internal pure returns (bool) {
+        return uint8(request) == 0;
+    }
+}
