@@ -22,10 +22,9 @@ from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.leaves import write_bills, write_meters
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community import bundled_community, load_community
-from otaniemi.platform.community_day import CommunityDay
+from otaniemi.platform.community_day import CommunityDay, enter_days
 from otaniemi.platform.data.measured import load_measured
-from otaniemi.platform.data.scenario import Scenario, TradingDay
-from otaniemi.platform.data.synthetic import FIRST_DAY, synthetic_scenario
+from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.forecast import Kind, forecaster
 from otaniemi.platform.report import flow_svg, write_report
@@ -84,6 +83,9 @@ def scenario_of(settings: SimulationSettings) -> Scenario:
         for name, value in (("--community", settings.community), ("--prices", settings.prices)):
             if value is not None:
                 raise SettingsError(f"{name} is {value}; it goes with --homes-data DIR, the measured homes")
+        # Sun and household profiles are slow to import; measured homes do without them.
+        from otaniemi.platform.data.synthetic import FIRST_DAY, synthetic_scenario
+
         homes = DEFAULT_HOMES if settings.homes is None else settings.homes
         return synthetic_scenario(
             homes, settings.days, settings.slot_seconds, settings.seed, start or FIRST_DAY
@@ -126,8 +128,10 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
         ):
             with _worker() as pool:
                 measured = [
-                    pool.submit(measure, scenario.day(index), settings.forecast, settings.seed)
-                    for index in range(scenario.days)
+                    pool.submit(
+                        yardsticks, day, forecaster(day, settings.forecast, settings.seed), settings.forecast
+                    )
+                    for day in map(scenario.day, range(scenario.days))
                 ]
                 exchange = _found(chain, scenario, settings.seed, store, clock, bars, timed)
                 days = _trade(exchange, scenario, settings, clock, bars, timed)
@@ -153,11 +157,6 @@ def _worker() -> Iterator[ProcessPoolExecutor]:
             for process in active_children():
                 process.terminate()
             raise
-
-
-def measure(day: TradingDay, kind: Kind, seed: int) -> Yardsticks:
-    """The yardsticks of a day; runs in another process."""
-    return yardsticks(day, forecaster(day, kind, seed), kind)
 
 
 def _date(text: str) -> dt.date:
@@ -199,23 +198,9 @@ def _trade(
     bars: Progress,
     timed: Callable[[str, Callable[[], None]], None],
 ) -> list[CommunityDay]:
-    timeline, nonces = Timeline(clock), [0] * len(scenario.homes)
-    days = []
-    for index in range(scenario.days):
-        day = CommunityDay(
-            exchange,
-            scenario.day(index),
-            settings.forecast,
-            settings.seed,
-            exchange.founded.homes,
-            nonces,
-            timed,
-        )
-        days.append(day)
-    task = bars.add_task("trading", total=0, detail="")
-    for day in days:
-        day.enter(timeline)
-    bars.update(task, total=len(timeline))
+    timeline = Timeline(clock)
+    days = enter_days(exchange, scenario, settings.forecast, settings.seed, timeline, timed)
+    task = bars.add_task("trading", total=len(timeline), detail="")
     zone = dt.timezone(dt.timedelta(seconds=scenario.utc_offset_s))
     while len(timeline):
         timeline.step()
