@@ -134,7 +134,8 @@ def test_a_reading_is_refused_when_it_contradicts_or_comes_early_or_late(
 ) -> None:
     with pytest.raises(RefusedByServerError, match="a slot that is over") as refusal:
         client.send_reading(keys[0], account, slot, 1, 0)
-    assert refusal.value.status == 422
+    assert (refusal.value.status, refusal.value.field, refusal.value.value) == (422, "slot", str(slot))
+    assert refusal.value.valid == f"a slot that is over, up to {place.now // 3600 - 1}"
     place.now = (slot + 1) * 3600
     client.send_reading(keys[0], account, slot, 1, 0)
     with pytest.raises(RefusedByServerError, match="already reported") as refusal:

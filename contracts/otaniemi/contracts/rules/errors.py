@@ -14,11 +14,13 @@ class FieldError(RulesError):
     ----------
     field : str
     value : object
+    valid : str
+        What would be accepted.
     """
 
     def __init__(self, field: str, value: object, valid: str) -> None:
         super().__init__(f"{field} is {value!r}; valid is {valid}")
-        self.field, self.value = field, value
+        self.field, self.value, self.valid = field, value, valid
 
 
 class SignatureError(RulesError):

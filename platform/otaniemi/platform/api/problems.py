@@ -47,10 +47,8 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
 def _handler(status: HTTPStatus) -> Handler:
     async def answer(_request: Request, error: Exception) -> JSONResponse:
         field = value = valid = None
-        if isinstance(error, RefusedError):
+        if isinstance(error, RefusedError | FieldError):
             field, value, valid = error.field, str(error.value), error.valid
-        elif isinstance(error, FieldError):
-            field, value, valid = error.field, str(error.value), str(error).rpartition("; valid is ")[2]
         elif isinstance(error, NumberTakenError):
             field, value, valid = error.field, str(error.number), "an unused number"
         return _problem(status, str(error), field, value, valid)
