@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.chain.sender import Call, Key, sign_transaction
-from otaniemi.contracts.rules.calendar import Product, Rules, Source, direct_gate
+from otaniemi.contracts.rules.calendar import Product, Rules, Source, slot_start
 from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.orders import Market, Order, ProfileOrder, Step
 from otaniemi.contracts.rules.schedules import Nomination
@@ -235,9 +235,9 @@ class MarketClient:
         nonce : int, optional
             The account's next when left out. Sending one twice with the same values is one order.
         valid_to : int, optional
-            Unix time after which nobody may relay it; the direct gate when left out.
+            Unix time after which nobody may relay it; the start of the slot when left out.
         """
-        numbers = self._numbers(account, slot, session, nonce, valid_to)
+        numbers = self._numbers(account, slot, nonce, valid_to)
         community = self.deployment.community
         order = Order(account, community, product, slot, session, price, quantity, source, buy, *numbers)
         signature = sign(key.secret, order_digest(self._domain("CallAuction"), order))
@@ -258,7 +258,7 @@ class MarketClient:
         ordered = tuple(sorted(steps, key=lambda step: step.slot))
         if not ordered:
             raise FieldError("steps", (), "one step or more")
-        numbers = self._numbers(account, ordered[0].slot, session, nonce, valid_to)
+        numbers = self._numbers(account, ordered[0].slot, nonce, valid_to)
         profile = ProfileOrder(
             account, self.deployment.community, product, session, all_or_nothing, *numbers, ordered
         )
@@ -382,12 +382,10 @@ class MarketClient:
             raise TransactionFailedError(sent)
         return sent
 
-    def _numbers(
-        self, account: int, slot: int, session: int, nonce: int | None, valid_to: int | None
-    ) -> tuple[int, int]:
+    def _numbers(self, account: int, slot: int, nonce: int | None, valid_to: int | None) -> tuple[int, int]:
         return (
             self.account(account).nonce.next if nonce is None else nonce,
-            direct_gate(self.rules, slot, session) if valid_to is None else valid_to,
+            slot_start(self.rules, slot) if valid_to is None else valid_to,
         )
 
     def _domain(self, contract: str) -> Domain:

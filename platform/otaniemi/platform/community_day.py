@@ -35,7 +35,7 @@ from otaniemi.platform.agents.home import HomeAgent
 from otaniemi.platform.agents.record import Fill, Metered
 from otaniemi.platform.agents.trading import LAST_CALL, home_agents
 from otaniemi.platform.clock import Timeline
-from otaniemi.platform.data.scenario import IntArray, TradingDay
+from otaniemi.platform.data.scenario import IntArray, Scenario, TradingDay
 from otaniemi.platform.forecast import Kind, forecaster
 from otaniemi.platform.services.exchange import Exchange
 from otaniemi.platform.services.founding import Wallet
@@ -253,3 +253,18 @@ class CommunityDay:
     def _pay(self) -> None:
         assert self.outcome.bills is not None
         self.outcome.payments = self._exchange.settlement.pay(self._proposal, self.outcome.bills)
+
+
+def enter_days(
+    exchange: Exchange, scenario: Scenario, kind: Kind, seed: int, timeline: Timeline, timed: Timed
+) -> list[CommunityDay]:
+    """Enter every day of a scenario into the timeline; the exchange's founding homes live in it."""
+    homes = exchange.founded.homes
+    nonces = [0] * len(homes)
+    days = [
+        CommunityDay(exchange, scenario.day(index), kind, seed, homes, nonces, timed)
+        for index in range(scenario.days)
+    ]
+    for day in days:
+        day.enter(timeline)
+    return days

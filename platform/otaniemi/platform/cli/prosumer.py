@@ -1,6 +1,306 @@
-"""placeholder until the service layer is wired"""
+"""A prosumer's own tools, over the API: the keys stay in wallet files at home."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+
+from otaniemi.platform.cli.output import console, print_json
+from otaniemi.platform.errors import OtaniemiError
+
+if TYPE_CHECKING:
+    from otaniemi.contracts.chain.sender import Key
+    from otaniemi.contracts.rules.calendar import Rules
+    from otaniemi.platform.client import MarketClient
+
+NANO_PER_EUR = 10**9
+
+Url = Annotated[str, typer.Option(envvar="OTANIEMI_URL", help="Where the market's API is.")]
+AccountNumber = Annotated[int, typer.Option("--account", min=1, help="Account number.")]
+Wallet = Annotated[Path, typer.Option("--wallet", help="Wallet file of the device key, or the owner's.")]
+SlotText = Annotated[str, typer.Option("--slot", help="Slot number, or local start like 2026-08-17T18:00.")]
+DayText = Annotated[str | None, typer.Option("--day", help="Trading day YYYY-MM-DD; today when left out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+LOCAL = "http://127.0.0.1:8000"
+
+wallet = typer.Typer(help="Wallet files: encrypted keys.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None: ...
+class Side(StrEnum):
+    """What an order does."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class SourceName(StrEnum):
+    """What sold energy comes from."""
+
+    GRID = "grid"
+    PV = "pv"
+    BATTERY = "battery"
+    V2H = "v2h"
+    CHP = "chp"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(wallet, name="wallet")
+    for command in (open_account, bid, orders, positions, meter, bill, withdraw):
+        name = "register" if command is open_account else command.__name__
+        app.command(name)(command)
+
+
+@wallet.command()
+def new(path: Annotated[Path, typer.Argument(help="The new wallet file.")]) -> None:
+    """Create a key in an encrypted wallet file; the passphrase is asked for, or comes from OTANIEMI_PASSPHRASE.
+
+    Example: `otaniemi wallet new me.json`
+    """
+    from otaniemi.platform.keys import ask_passphrase, create_wallet
+
+    console.print(f"{create_wallet(path, ask_passphrase(confirm=True))} in {path}")
+
+
+@wallet.command()
+def show(path: Annotated[Path, typer.Argument(help="A wallet file.")]) -> None:
+    """Print the address of a wallet file.
+
+    Example: `otaniemi wallet show me.json`
+    """
+    from otaniemi.platform.keys import wallet_address
+
+    console.print(wallet_address(path))
+
+
+def open_account(
+    owner: Annotated[Path, typer.Option(help="Wallet file of the owner, who can withdraw.")],
+    device: Annotated[Path | None, typer.Option(help="Wallet file of the device key, which orders.")] = None,
+    name: Annotated[str, typer.Option(help="What people call the home.")] = "my home",
+    url: Url = LOCAL,
+    json: Json = False,
+) -> None:
+    """Open an account with test tokens and a meter on a development market.
+
+    Example: `otaniemi register --owner me.json --name "Aino's house"`
+    """
+    from otaniemi.platform.keys import wallet_address
+
+    with _client(url) as client:
+        address = None if device is None else wallet_address(device)
+        account = client.register(_key(owner), name, address)
+    if json:
+        print_json(account.model_dump(mode="json"))
+    else:
+        console.print(
+            f"account {account.account}, {account.free_nano / NANO_PER_EUR:.2f} EUR free, meter approved"
+        )
+
+
+def bid(
+    account: AccountNumber,
+    wallet: Wallet,
+    slot: SlotText,
+    side: Annotated[Side, typer.Option(help="buy or sell.")],
+    price: Annotated[int, typer.Option(help="Limit in micro-token/kWh (100000 is 10 cent).")],
+    quantity: Annotated[int, typer.Option(min=1, help="Energy in Wh.")],
+    session: Annotated[int, typer.Option(min=0, help="0, 1 day-ahead calls; 2 last call.")] = 2,
+    source: Annotated[SourceName, typer.Option(help="What sold energy comes from.")] = SourceName.GRID,
+    nonce: Annotated[int | None, typer.Option(min=0, help="To repeat an order safely: its number.")] = None,
+    url: Url = LOCAL,
+    json: Json = False,
+) -> None:
+    """Sign an order at home and send it to be relayed.
+
+    Example: `otaniemi bid --account 16 --wallet me.json --slot 2026-08-17T18:00 --side buy --price 90000
+    --quantity 500`
+    """
+    from otaniemi.contracts.rules.calendar import Source
+
+    with _client(url) as client:
+        order = client.bid(
+            _key(wallet),
+            account,
+            _slot(client.rules, slot),
+            session,
+            side is Side.BUY,
+            price,
+            quantity,
+            Source[source.name],
+            nonce=nonce,
+        )
+    if json:
+        print_json(order.model_dump(mode="json"))
+    else:
+        console.print(f"order {order.nonce} of account {account}: {order.state}")
+
+
+def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None:
+    """List the latest orders with their fills, each checked against its market's root.
+
+    Example: `otaniemi orders --account 5`
+    """
+    with _client(url) as client:
+        found, rules = client.orders(account), client.rules
+    if json:
+        print_json([order.model_dump(mode="json") for order in found])
+        return
+    table = Table("order", "state", "slot", "session", "side", "limit", "Wh", "filled", "price")
+    for order in found:
+        reason = f" ({order.reason})" if order.reason else ""
+        if not order.records:
+            table.add_row(str(order.nonce), order.state + reason)
+        for record in order.records:
+            table.add_row(
+                str(order.nonce),
+                order.state,
+                _start(rules, record.slot),
+                str(record.session),
+                "buy" if record.buy else "sell",
+                str(record.price),
+                str(record.quantity),
+                "-" if record.fill_wh is None else str(record.fill_wh),
+                str(record.result.price) if record.result and record.fill_wh else "-",
+            )
+    console.print(table)
+
+
+def positions(account: AccountNumber, day: DayText = None, url: Url = LOCAL, json: Json = False) -> None:
+    """Print trade and schedule of every slot of a day.
+
+    Example: `otaniemi positions --account 5`
+    """
+    with _client(url) as client:
+        found, rules = client.positions(account, None if day is None else _day(day)), client.rules
+    if json:
+        print_json([position.model_dump(mode="json") for position in found])
+        return
+    table = Table("slot", "trade Wh", "paid EUR", "schedule Wh")
+    for one in found:
+        if one.trade_wh or one.nominated:
+            paid = f"{one.trade_nano / NANO_PER_EUR:.4f}"
+            table.add_row(_start(rules, one.slot), str(one.trade_wh), paid, str(one.schedule_wh))
+    console.print(table)
+
+
+def meter(
+    account: AccountNumber,
+    wallet: Wallet,
+    slot: SlotText,
+    imported: Annotated[int, typer.Option("--import", min=0, help="Wh drawn in the slot.")] = 0,
+    exported: Annotated[int, typer.Option("--export", min=0, help="Wh fed in during the slot.")] = 0,
+    url: Url = LOCAL,
+) -> None:
+    """Sign and send the meter's reading of a slot that is over.
+
+    Example: `otaniemi meter --account 5 --wallet me.json --slot 2026-08-17T18:00 --import 300`
+    """
+    with _client(url) as client:
+        new = client.send_reading(_key(wallet), account, _slot(client.rules, slot), imported, exported)
+    console.print("taken" if new else "taken before; nothing changed")
+
+
+def bill(account: AccountNumber, day: DayText = None, url: Url = LOCAL, json: Json = False) -> None:
+    """Print the bill of a trading day, checked up to the root on the chain.
+
+    Example: `otaniemi bill --account 5 --day 2026-08-17`
+    """
+    with _client(url) as client:
+        today = (client.community().now + dt.timedelta(seconds=client.rules.utc_offset)).date()
+        found = client.bill(account, _day(day or today.isoformat()))
+    if json:
+        print_json(found.model_dump(mode="json"))
+        return
+    sums = found.sums
+    table = Table(
+        title=f"account {account}: {found.stage}, proven up to root {found.root.hash}", show_header=False
+    )
+    rows: list[tuple[str, int]] = [
+        ("trades between homes", sums.trade_money),
+        ("retail", sums.retail),
+        ("imbalance", sums.imbalance),
+        ("grid fee", sums.grid_fee),
+        ("platform fee", sums.platform_fee),
+    ]
+    for name, nano in [
+        *rows,
+        ("to pay", sum(nano for _, nano in rows)),
+        ("released locks", sums.lock_release),
+    ]:
+        table.add_row(name, f"{nano / NANO_PER_EUR:.6f} EUR")
+    console.print(table)
+
+
+def withdraw(
+    account: AccountNumber,
+    wallet: Annotated[Path, typer.Option("--wallet", help="Wallet file of the owner.")],
+    eur: Annotated[
+        float | None, typer.Option(min=0.000001, help="Ask for this much; without it, take what is due.")
+    ] = None,
+    url: Url = LOCAL,
+) -> None:
+    """Withdraw in two steps: ask for an amount, and after the delay take it.
+
+    Example: `otaniemi withdraw --account 5 --wallet me.json --eur 20`, days later without `--eur`
+    """
+    from otaniemi.contracts.rules.units import micro_of_eur, nano_of_micro
+
+    with _client(url) as client:
+        if eur is None:
+            sent = client.withdraw(_key(wallet), account)
+            console.print(f"sent to the owner's address in block {sent.block}")
+            return
+        client.request_withdrawal(_key(wallet), account, nano_of_micro(micro_of_eur(eur)))
+        pending = client.account(account).withdrawal
+    assert pending is not None
+    console.print(
+        f"{pending.nano / NANO_PER_EUR:.6f} EUR can be taken from {pending.taken_from:%Y-%m-%d %H:%M} UTC on"
+    )
+
+
+def _client(url: str) -> MarketClient:
+    from otaniemi.platform.client import MarketClient
+
+    return MarketClient(url)
+
+
+def _key(path: Path) -> Key:
+    from otaniemi.platform.keys import ask_passphrase, open_wallet
+
+    return open_wallet(path, ask_passphrase(confirm=False))
+
+
+def _slot(rules: Rules, text: str) -> int:
+    if text.isdigit():
+        return int(text)
+    try:
+        local = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise OtaniemiError(
+            f"--slot is {text}; valid is a number or a start like 2026-08-17T18:00"
+        ) from error
+    if local.tzinfo is None:
+        local = local.replace(tzinfo=dt.timezone(dt.timedelta(seconds=rules.utc_offset)))
+    slot, rest = divmod(int(local.timestamp()), rules.slot_seconds)
+    if rest:
+        raise OtaniemiError(
+            f"--slot is {text}; valid is the start of a slot, every {rules.slot_seconds // 60} minutes"
+        )
+    return slot
+
+
+def _start(rules: Rules, slot: int) -> str:
+    zone: Any = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
+    return dt.datetime.fromtimestamp(slot * rules.slot_seconds, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _day(text: str) -> int:
+    try:
+        return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
+    except ValueError as error:
+        raise OtaniemiError(f"--day is {text}; valid is a date such as 2026-08-17") from error
