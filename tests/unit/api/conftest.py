@@ -30,7 +30,6 @@ from otaniemi.contracts.rules.signing import Domain, checksum
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
-from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,
@@ -44,6 +43,7 @@ from otaniemi.platform.api.services import (
 )
 from otaniemi.platform.client import MarketClient
 from otaniemi.platform.keys import derive_key
+from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
 from otaniemi.platform.store import Store, days, intake, markets, members, series
 from otaniemi.platform.store.intake import SubmittedNomination
 from otaniemi.platform.store.markets import MarketResult, MarketState
@@ -136,7 +136,8 @@ class FakePlace:
         state = self.account(order.account)
         with self.store.begin() as transaction:
             if intake.get_order(transaction, order.account, order.nonce) is None:
-                check_order(order, signature, state, RULES, self.domain("CallAuction"), self.now)
+                held = intake.orders_held(transaction, order)
+                check_order(order, signature, state, held, RULES, self.domain("CallAuction"), self.now)
             intake.receive_order(transaction, order, signature, self.now)
             return reads.order_state(transaction, RULES, order.account, order.nonce)
 

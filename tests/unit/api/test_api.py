@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_profile_names_the_step_that_is_wrong(
     with pytest.raises(RefusedByServerError) as refusal:
         client.bid_profile(keys[0], account, 0, steps)
     assert refusal.value.field == "steps[1].price"
-    with pytest.raises(RefusedByServerError, match="slots of one trading day"):
+    with pytest.raises(RefusedByServerError, match="all in one trading day"):
         client.bid_profile(keys[0], account, 0, [Step(slot, 1, 1, 0, True), Step(slot + 24, 1, 1, 0, True)])
 
 
@@ -144,6 +145,18 @@ def test_a_reading_is_refused_when_it_contradicts_or_comes_early_or_late(
     place.now += 7_200
     with pytest.raises(RefusedByServerError, match="came after"):
         client.send_reading(keys[0], account, slot - 1, 2, 0)
+
+
+def test_an_account_has_at_most_64_orders_in_a_slot(
+    client: MarketClient, place: Any, keys: tuple[Key, Key], account: int, slot: int
+) -> None:
+    step = Step(slot, 10_000, 10, 0, True)
+    client.bid_profile(keys[0], account, 0, [step] * 40)
+    place.relay(0)
+    client.bid_profile(keys[0], account, 0, [step] * 23 + [replace(step, slot=slot + 1)])
+    with pytest.raises(RefusedByServerError, match=r"steps\[1\].slot is .* fewer than 64 orders"):
+        client.bid_profile(keys[0], account, 1, [step] * 2)
+    client.bid_profile(keys[0], account, 1, [step])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ The chain checks everything again and has the last word.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otaniemi.contracts.rules.calendar import (
@@ -18,6 +20,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_start,
 )
 from otaniemi.contracts.rules.errors import SignatureError
+from otaniemi.contracts.rules.lines import MAX_REFERENCES
 from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, Step, lock
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import (
@@ -71,9 +74,15 @@ class AccountState:
 
 
 def check_order(
-    order: Order | ProfileOrder, signature: bytes, state: AccountState, rules: Rules, domain: Domain, now: int
+    order: Order | ProfileOrder,
+    signature: bytes,
+    state: AccountState,
+    held: Mapping[int, int],
+    rules: Rules,
+    domain: Domain,
+    now: int,
 ) -> None:
-    """Refuse an order that its market would skip.
+    """Refuse an order that its market would skip, or that a bill could not refer to any more.
 
     Parameters
     ----------
@@ -82,6 +91,8 @@ def check_order(
         64 bytes, EIP-2098.
     state : AccountState
         Of the order's account.
+    held : mapping
+        How many orders of its product the account has in each slot, accepted or waiting; 0 where not named.
     rules : Rules
         Of its community.
     domain : Domain
@@ -92,7 +103,8 @@ def check_order(
     Raises
     ------
     RefusedError
-        The first check of the protocol's section 3 that fails; of a profile's steps the first failing one.
+        The first check of the protocol's section 3 that fails, or the limit of orders per slot of section 7;
+        of a profile's steps the first failing one.
     """
     _check_place(order.community, order.product, state.member, rules)
     if order.session >= len(rules.sessions):
@@ -104,10 +116,19 @@ def check_order(
     if not state.nonces.usable(order.nonce):
         raise RefusedError("nonce", order.nonce, f"an unused one, such as {state.next_nonce}")
     steps = _steps(order)
-    if len({day_of_slot(rules, step.slot) for step in steps}) > 1:
-        raise RefusedError("steps", "slots of several days", "slots of one trading day")
+    slots = [step.slot for step in steps]
+    if not slots or slots != sorted(slots) or day_of_slot(rules, slots[0]) != day_of_slot(rules, slots[-1]):
+        raise RefusedError(
+            "steps", f"of slots {slots}", "one step or more, slots never decreasing, all in one trading day"
+        )
+    count = Counter(held)
     for place, step in enumerate(steps):
-        _check_step(step, order.session, rules, now, "" if isinstance(order, Order) else f"steps[{place}].")
+        where = "" if isinstance(order, Order) else f"steps[{place}]."
+        _check_step(step, order.session, rules, now, where)
+        count[step.slot] += 1
+        if count[step.slot] > MAX_REFERENCES:
+            valid = f"one in which the account has fewer than {MAX_REFERENCES} orders"
+            raise RefusedError(f"{where}slot", step.slot, valid)
     need = sum(lock(rules, step.buy, step.price, step.quantity) for step in steps)
     if need > state.free_nano:
         raise RefusedError(

@@ -55,7 +55,7 @@ class MarketService:
         Raises
         ------
         RefusedError
-            The chain would skip it: field, value and what is valid.
+            The chain would skip it, or no bill could hold it: field, value and what is valid.
         NumberTakenError
             Another order of the account has its nonce.
         """
@@ -65,7 +65,8 @@ class MarketService:
             if known is not None and (known.order, known.signature) == (order, signature):
                 return known
             state = gateway.account(transaction, order.account)
-            check_order(order, signature, state, gateway.rules, self._domain, now)
+            held = intake.orders_held(transaction, order)
+            check_order(order, signature, state, held, gateway.rules, self._domain, now)
             return intake.receive_order(transaction, order, signature, now)
 
     def open(self, slots: Iterable[int]) -> None:

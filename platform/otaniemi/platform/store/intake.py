@@ -6,6 +6,7 @@ number is refused, unless the chain skipped the first: then its number is still 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +26,7 @@ from otaniemi.contracts.rules.orders import (
 from otaniemi.contracts.rules.schedules import Nomination, decode_nominations
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.store.database import insert
-from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake
+from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake, orders
 
 
 class Status(StrEnum):
@@ -149,6 +150,25 @@ def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[S
     return [_submission(row) for row in transaction.execute(query)]
 
 
+def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[int]:
+    """How many orders, by slot, the account of ``like`` has in its product: on the chain, or waiting here."""
+    slots = _slots_of(like)
+    on_chain = (
+        select(orders.c.slot, func.count())
+        .where(orders.c.community == like.community, orders.c.product == like.product)
+        .where(orders.c.slot.between(min(slots, default=0), max(slots, default=0)))
+        .where(orders.c.account == like.account)
+        .group_by(orders.c.slot)
+    )
+    held: Counter[int] = Counter()
+    for slot, count in transaction.execute(on_chain):
+        held[slot] = count
+    waiting = _waiting(order_intake, like.community, like.product)
+    for row in transaction.execute(waiting.where(order_intake.c.account == like.account)):
+        held.update(_slots_of(_submission(row).order))
+    return held
+
+
 def next_nonce(transaction: Connection, account: int, chain: NonceWindow) -> int:
     """A nonce above all that the account used on the chain or sent here."""
     sent = select(func.max(order_intake.c.nonce)).where(order_intake.c.account == account)
@@ -249,6 +269,10 @@ def _settle(
 
 def _nomination_key(nomination: Nomination) -> dict[str, Any]:
     return {f"b_{name}": getattr(nomination, name) for name in ("account", "product", "slot", "seq")}
+
+
+def _slots_of(order: Order | ProfileOrder) -> list[int]:
+    return [order.slot] if isinstance(order, Order) else [step.slot for step in order.steps]
 
 
 def _submission(row: Row[Any]) -> Submission:

@@ -1,0 +1,68 @@
+"""Profiles that a market would skip, judged before they are kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.calendar import Rules, Session, first_slot
+from otaniemi.contracts.rules.orders import NonceWindow, ProfileOrder, Step
+from otaniemi.contracts.rules.signing import Domain, profile_digest, sign
+from otaniemi.platform.services.admission import AccountState, RefusedError, check_order
+from otaniemi.platform.store.members import Member
+
+KEY = Key(b"\x07" * 32)
+DOMAIN = Domain(31_337, "0x" + "11" * 20)
+DAY = 19_576  # 2023-08-07
+RULES = Rules(
+    slot_seconds=3600,
+    utc_offset=7200,
+    products=1,
+    price_min=-4_000_000,
+    price_max=4_000_000,
+    grid_fee=20_000,
+    platform_fee=0,
+    short_cap=5_000_000,
+    connection_limit_wh=20_000,
+    retailer=1,
+    grid_operator=2,
+    platform=3,
+    nomination_batch_lead=480,
+    nomination_direct_lead=300,
+    meter_window=7200,
+    bill_delay=21_600,
+    bill_window=86_400,
+    bond=10**9,
+    reporters=(),
+    quorum=1,
+    sessions=(Session(True, -1200, -900),),
+)
+SLOT = first_slot(RULES, DAY)
+NOW = SLOT * 3600 - 7200
+
+
+def check(offsets: list[int], held: dict[int, int] | None = None) -> None:
+    steps = tuple(Step(SLOT + offset, 10_000, 100, 0, True) for offset in offsets)
+    profile = ProfileOrder(7, 1, 0, 0, False, 0, NOW + 10**6, steps)
+    member = Member(7, 1, KEY.address, KEY.address, bytes(32), "Aino")
+    state = AccountState(member, 10**12, 0, 0, NonceWindow(), 0, 1)
+    check_order(
+        profile, sign(KEY.secret, profile_digest(DOMAIN, profile)), state, held or {}, RULES, DOMAIN, NOW
+    )
+
+
+def test_slots_of_one_day_that_never_decrease_pass() -> None:
+    check([0, 0, 5, 23])
+
+
+@pytest.mark.parametrize("offsets", [[], [1, 0], [0, 24]])
+def test_a_malformed_profile_is_refused(offsets: list[int]) -> None:
+    with pytest.raises(RefusedError, match="one step or more, slots never decreasing, all in one trading"):
+        check(offsets)
+
+
+def test_the_64th_order_of_a_slot_passes_and_the_65th_is_refused() -> None:
+    check([0, 0, 1], {SLOT: 62, SLOT + 1: 63})
+    with pytest.raises(RefusedError, match="fewer than 64 orders") as refusal:
+        check([0, 0, 1], {SLOT: 62, SLOT + 1: 64})
+    assert (refusal.value.field, refusal.value.value) == ("steps[2].slot", SLOT + 1)
