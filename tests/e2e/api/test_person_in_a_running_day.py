@@ -23,6 +23,7 @@ from otaniemi.platform.store import Store
 
 SEED, LAST_CALL = 7, 2
 OWNER, DEVICE = derive_key(99, "owner", 0), derive_key(99, "device", 0)
+NEIGHBOUR = derive_key(99, "owner", 1)
 
 
 class RunningDay:
@@ -59,6 +60,8 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
     day.live_until(gate - 3600)
     home = client.register(OWNER, "Aino's house", device=DEVICE.address)
     free_before = home.free_nano
+    neighbour = client.register(NEIGHBOUR, "Eino's roof")
+    client.bid(NEIGHBOUR, neighbour.account, slot, LAST_CALL, buy=False, price=-50_000, quantity=700, source=1)
 
     bought = client.bid(DEVICE, home.account, slot, LAST_CALL, buy=True, price=900_000, quantity=700)
     again = client.bid(
@@ -89,8 +92,12 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
     [line] = [line for line in bill.lines if line.slot == slot]
     assert (line.trade_wh, line.meter_wh, line.quality) == (700, 650, 0)
     assert line.trade_money == 700 * paid.price
-    # 50 Wh bought and not used: sold on at the long price.
-    assert line.imbalance <= 0
+    tariffs = client.tariffs(trading_day)
+    assert tariffs.imbalance is not None
+    assert tariffs.retail is not None
+    index = slot - tariffs.first_slot
+    long = min(tariffs.imbalance[index].long, tariffs.retail[index].feed_in)
+    assert line.imbalance == -50 * long  # bought and not used: sold on at the long price
     charged = bill.due_nano + bill.sums.lock_release
     assert client.account(home.account).free_nano == free_before - charged
 

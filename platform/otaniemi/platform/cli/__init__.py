@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -32,6 +34,7 @@ def options(debug: bool = typer.Option(False, "--debug", help="Show the tracebac
 def main() -> None:
     """Run a command; an expected error becomes one line on stderr and exit code 2."""
     debug = "--debug" in sys.argv[1:]
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False) or 0
     except TyperException as error:
@@ -49,3 +52,8 @@ def main() -> None:
     if code == INTERRUPTED:
         fail("interrupted; nothing was kept")
     raise SystemExit(code)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """Leave as on Ctrl-C, so that a node that was started stops and nothing half-written stays."""
+    raise KeyboardInterrupt

@@ -109,8 +109,6 @@ def check_order(
     _check_place(order.community, order.product, state.member, rules)
     if order.session >= len(rules.sessions):
         raise RefusedError("session", order.session, f"0 .. {len(rules.sessions) - 1}")
-    if order.valid_to < now:
-        raise RefusedError("valid_to", order.valid_to, f"{now} or later")
     digest = order_digest(domain, order) if isinstance(order, Order) else profile_digest(domain, order)
     _check_signature(digest, signature, state.member)
     if not state.nonces.usable(order.nonce):
@@ -129,6 +127,8 @@ def check_order(
         if count[step.slot] > MAX_REFERENCES:
             valid = f"one in which the account has fewer than {MAX_REFERENCES} orders"
             raise RefusedError(f"{where}slot", step.slot, valid)
+    if order.valid_to < now:
+        raise RefusedError("valid_to", order.valid_to, f"{now} or later")
     need = sum(lock(rules, step.buy, step.price, step.quantity) for step in steps)
     if need > state.free_nano:
         raise RefusedError(
