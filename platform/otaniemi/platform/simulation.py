@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from otaniemi.platform.services.exchange import Exchange, open_exchange
 from otaniemi.platform.services.founding import found, founded_at
 from otaniemi.platform.store.database import Store
 from otaniemi.platform.summary import RunFacts, record_of, summarise
+from otaniemi.platform.worker import worker
 
 DEFAULT_HOMES = 12
 YEARS = range(1971, 2100)
@@ -126,7 +125,7 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
             closing(Store(directory.partial / "store.db")) as store,
             closing(open_chain(settings.chain, opening - 1)) as chain,
         ):
-            with _worker() as pool:
+            with worker() as pool:
                 measured = [
                     pool.submit(
                         yardsticks, day, forecaster(day, settings.forecast, settings.seed), settings.forecast
@@ -144,19 +143,6 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
             summary["wall_s"] = _wall(wall, began)
             directory.write_json("summary.json", summary)
         return SimulatedRun(directory.publish(), summary)
-
-
-@contextmanager
-def _worker() -> Iterator[ProcessPoolExecutor]:
-    """One process beside this one. It leaves signals to us, and ends at once where the work fails."""
-    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
-                process.terminate()
-            raise
 
 
 def _date(text: str) -> dt.date:
