@@ -23,7 +23,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
-DayOfYear = Annotated[str, Field(pattern=r"^\d\d-\d\d$")]
 
 CITYLEARN12_PV8 = "citylearn12_pv8.json"
 
@@ -212,10 +211,20 @@ class Calendar(_Strict):
 
 
 class DayRange(_Strict):
-    """Days of the year, both included, as MM-DD."""
+    """Days from ``first`` to ``last``, both included."""
 
-    first: DayOfYear
-    last: DayOfYear
+    first: dt.date
+    last: dt.date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> DayRange:
+        if self.last < self.first:
+            raise ValueError(f"last is {self.last}; valid: {self.first} or later")
+        return self
+
+    def days(self) -> list[dt.date]:
+        """Every day of the range."""
+        return [self.first + dt.timedelta(days=day) for day in range((self.last - self.first).days + 1)]
 
 
 class Community(_Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from otaniemi.optimizer.house import Tariff
@@ -63,9 +64,7 @@ def trade_day(day: TradingDay, forecaster: Forecaster, kind: Kind, venue: Venue)
     announced = start_prices(day)
     agents = home_agents(day, forecaster, known, announced)
     for session, call in enumerate(CALLS[kind]):
-        books, announced = bargain(
-            agents, call, known, announced, lambda offered, session=session: venue.indicate(session, offered)
-        )
+        books, announced = bargain(agents, call, known, announced, partial(venue.indicate, session))
         _take(agents, venue.trade(session, books))
     for slot in range(day.slots):
         known = known_at(slot, LAST_CALL_S, day.slot_seconds)

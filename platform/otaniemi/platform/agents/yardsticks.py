@@ -6,6 +6,7 @@ settled against the metered truth by the same rules; states of charge at the day
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,23 @@ def homes_as_one(day: TradingDay, forecaster: Forecaster) -> int:
             records[home].set_devices(slot, plan.flows[home], int(load[home, slot]), int(pv[home, slot]))
             records[home].deliver(slot, int(day.load_wh[home, slot]), int(day.pv_wh[home, slot]))
     return sum(record.cost_nano() for record in records)
+
+
+def unmatched_nano(day: TradingDay, records: Sequence[HomeRecord]) -> int:
+    """What neighbours left on the table by importing and exporting in the same slot. [nano-token]
+
+    The rest of what a market leaves compared with one plan is storage and appliances at other times.
+    """
+    residual = np.array([record.schedule_wh - record.trade_wh for record in records])
+    both = np.minimum(np.maximum(residual, 0).sum(axis=0), np.maximum(-residual, 0).sum(axis=0))
+    gain = day.prices.import_micro - day.prices.feed_in_micro - day.local_fee_micro
+    return int((both * np.maximum(gain, 0)).sum())
+
+
+def efficiency(alone_nano: int, market_nano: int, optimum_nano: int) -> float | None:
+    """Share of what planning as one would gain that the market gained; None when there is nothing to gain."""
+    gain = alone_nano - optimum_nano
+    return (alone_nano - market_nano) / gain if gain > 0 else None
 
 
 def _moved(plan: CommunityPlan, slot: int) -> list[int]:
