@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    BillState,
+    Bills,
+    ISettlement,
+    LineEvidence,
+    LineProof,
+    Payout
+} from "../src/interfaces/ISettlement.sol";
+import {TradingDay} from "./support/TradingDay.sol";
+import {vm} from "./support/Vm.sol";
+
+contract SettlementTest is TradingDay {
+    uint32 private constant A = 4;
+    uint32 private constant B = 5;
+    uint32 private constant C = 6;
+
+    function setUp() public {
+        _deploy(5);
+        lastHome = 8;
+        _order(0, A, 120_000, 900, true);
+        _order(0, B, 60_000, 500, false);
+        _order(0, C, 80_000, 600, false);
+        _order(0, A, 100_000, 300, true);
+        _order(3, C, -5000, 700, false);
+        _order(3, B, 90_000, 400, true);
+        _order(3, 7, 20_000, 400, true);
+        _order(5, B, 10_000, 400, true);
+        _reportRetail();
+        vm.warp(DIRECT_GATE);
+        _clearAll();
+        _nominate(A, 0, 1, 1500);
+        _nominate(A, 0, 2, 1000);
+        _nominate(B, 0, 1, -800);
+        _nominate(C, 3, 7, -300);
+        readings[0][A] = Reading(1200, 0, 0);
+        readings[0][B] = Reading(0, 700, 0);
+        readings[0][C] = Reading(0, 100, 0);
+        readings[3][B] = Reading(350, 0, 1);
+        readings[3][C] = Reading(0, 900, 0);
+        readings[7][8] = Reading(5000, 0, 0);
+        _reportDay();
+    }
+
+    function test_a_day_is_paid_and_sums_to_zero() public {
+        uint256 id = _propose(_root());
+        vm.assertEq(uint256(settlement.billsOf(id).state), uint256(BillState.Open));
+        vm.warp(BILLS_FROM + 86_400);
+        uint256 owedBefore = accounts.owed();
+        int256[9] memory before;
+        for (uint32 i = 1; i <= lastHome; ++i) {
+            before[i] = int256(accounts.freeOf(i));
+        }
+        settlement.finalise(id);
+        bytes memory wire = _wire();
+        settlement.debit(id, wire, "");
+        settlement.payParties(id, _root().hash, _root().sums);
+        settlement.credit(id, wire, "");
+        int128[8] memory sums = _root().sums;
+        vm.assertEq(int256(accounts.freeOf(RETAILER)), before[RETAILER] + sums[2] + int64(BOND), "retailer");
+        vm.assertEq(int256(accounts.freeOf(OPERATOR)), before[OPERATOR] + sums[3] + sums[4], "operator");
+        vm.assertEq(int256(accounts.freeOf(PLATFORM)), before[PLATFORM] + sums[5], "platform");
+        for (uint32 home = FIRST_HOME; home <= lastHome; ++home) {
+            int256 due = _due(_subtree(home));
+            vm.assertEq(int256(accounts.freeOf(home)), before[home] - due, "home");
+        }
+        (, uint256 pot) = accounts.moduleOf(address(settlement));
+        vm.assertEq(pot, 0, "pot");
+        vm.assertEq(accounts.lockTotal(COMMUNITY, DAY), 0, "locks");
+        vm.assertEq(accounts.owed(), owedBefore, "owed");
+        vm.assertEq(uint256(settlement.billsOf(id).payout), uint256(Payout.Done));
+        vm.assertEq(sums[0], 0, "trade");
+        vm.assertEq(sums[1], 0, "money");
+    }
+
+    function test_chunks_of_any_aligned_size_pay_the_same() public {
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        _inChunks(id, true);
+        settlement.payParties(id, _root().hash, _root().sums);
+        _inChunks(id, false);
+        (, uint256 pot) = accounts.moduleOf(address(settlement));
+        vm.assertEq(pot, 0, "pot");
+    }
+
+    function test_a_missing_debit_is_a_claim_of_retailer_and_operator_and_not_taken_from_members() public {
+        // Home 8 drew 5 kWh without trade or schedule and has no money left.
+        vm.startPrank(_ownerOf(8));
+        accounts.requestWithdrawal(8, accounts.freeOf(8));
+        vm.stopPrank();
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        uint256 operator = accounts.freeOf(OPERATOR);
+        bytes memory wire = _wire();
+        settlement.debit(id, wire, "");
+        Bills memory bills = settlement.billsOf(id);
+        vm.assertEq(uint256(bills.retailClaim), 0);
+        vm.assertEq(uint256(bills.operatorClaim), 5000 * uint256(uint32(SHORT)));
+        settlement.payParties(id, _root().hash, _root().sums);
+        settlement.credit(id, wire, "");
+        int128[8] memory sums = _root().sums;
+        vm.assertEq(
+            int256(accounts.freeOf(OPERATOR)),
+            int256(operator) + sums[3] + sums[4] - 5000 * int256(SHORT),
+            "operator"
+        );
+        (, uint256 pot) = accounts.moduleOf(address(settlement));
+        vm.assertEq(pot, 0, "pot");
+    }
+
+    function test_every_honest_line_survives_its_challenge() public {
+        uint256 id = _propose(_root());
+        for (uint32 home = FIRST_HOME; home <= lastHome; ++home) {
+            for (uint32 slot = 0; slot < 8; ++slot) {
+                this.survive(id, home, slot);
+            }
+        }
+    }
+
+    function test_every_altered_byte_of_a_line_falls() public {
+        _eachByteFalls(A, 0);
+        _eachByteFalls(C, 3);
+    }
+
+    function test_a_challenge_splits_the_bond() public {
+        bytes memory line = _line(A, 0);
+        line[61] = 0x01;
+        altered[0][A] = line;
+        uint256 id = _propose(_root());
+        uint256 free = accounts.freeOf(B);
+        settlement.challengeLine(id, _lineProof(A, 0), _evidence(A, 0), B);
+        vm.assertEq(accounts.freeOf(B), free + BOND / 2);
+        vm.assertEq(accounts.reserve(), BOND - BOND / 2);
+        vm.warp(BILLS_FROM + 86_400);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, id, BillState.Void));
+        settlement.finalise(id);
+    }
+
+    function test_a_line_without_its_nomination_falls_to_the_nomination() public {
+        // The line claims that nothing was nominated, or the older of two nominations.
+        Nominated memory newest = nominated[0][A];
+        nominated[0][A] = Nominated(0, 0, 0, 0);
+        _fallsTo(A, 0, newest);
+        nominated[0][A] = Nominated(1, 0, 0, 1500);
+        _fallsTo(A, 0, newest);
+    }
+
+    function test_false_evidence_refutes_nothing() public {
+        uint256 id = _propose(_root());
+        LineProof memory proof = _lineProof(A, 0);
+        LineEvidence memory evidence = _evidence(A, 0);
+        evidence.orders[0].prefix = 1;
+        vm.expectRevert(ISettlement.InvalidEvidence.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+        evidence = _evidence(A, 0);
+        evidence.meter.importWh += 1;
+        vm.expectRevert(ISettlement.InvalidEvidence.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+        evidence = _evidence(A, 0);
+        evidence.retailPrices[3] = 0x01;
+        vm.expectRevert(ISettlement.InvalidEvidence.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+        evidence = _evidence(A, 0);
+        evidence.nomination = _nominationProof(0);
+        vm.expectRevert(ISettlement.InvalidEvidence.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+        evidence.nomination.entry[15] = 0x01;
+        vm.expectRevert(ISettlement.InvalidEvidence.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+        proof.accountIndex = 1;
+        vm.expectRevert();
+        settlement.challengeLine(id, proof, _evidence(A, 0), B);
+    }
+
+    function test_bills_are_refused_before_the_day_is_complete() public {
+        Node memory root = _root();
+        root.sums[1] = 1;
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.TradesNotZero.selector, int128(0), int128(1)));
+        _propose(root);
+        root = _root();
+        root.sums[6] += 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ISettlement.LocksMismatch.selector, root.sums[6], accounts.lockTotal(COMMUNITY, DAY)
+            )
+        );
+        _propose(root);
+        vm.warp(BILLS_FROM - 1);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.TooEarly.selector, BILLS_FROM));
+        _propose(root);
+        vm.warp(BILLS_FROM + 86_400);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.ReportsMissing.selector, COMMUNITY, DAY + 1));
+        settlement.proposeBills(COMMUNITY, DAY + 1, RETAILER, 0, root.sums, 0, 0);
+        root = _root();
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NotProposer.selector, RETAILER, address(this)));
+        settlement.proposeBills(COMMUNITY, DAY, RETAILER, root.hash, root.sums, 5, 0);
+    }
+
+    function test_steps_out_of_order_revert() public {
+        uint256 id = _propose(_root());
+        bytes memory wire = _wire();
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.TooEarly.selector, BILLS_FROM + 86_400));
+        settlement.finalise(id);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, id, BillState.Open));
+        settlement.debit(id, wire, "");
+        uint256 rival = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        LineProof memory proof = _lineProof(A, 0);
+        LineEvidence memory evidence = _evidence(A, 0);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WindowClosed.selector, id));
+        settlement.challengeLine(id, proof, evidence, B);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, rival, BillState.Open));
+        settlement.reclaimBond(rival);
+        settlement.finalise(id);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.DayFinal.selector, COMMUNITY, DAY));
+        settlement.finalise(rival);
+        settlement.reclaimBond(rival);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
+        settlement.credit(id, wire, "");
+        Node memory root = _root();
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
+        settlement.payParties(id, root.hash, root.sums);
+        wire[40] ^= 0x01;
+        vm.expectRevert(ISettlement.RootMismatch.selector);
+        settlement.debit(id, wire, "");
+        wire[40] ^= 0x01;
+        settlement.debit(id, wire, "");
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Parties));
+        settlement.debit(id, wire, "");
+        root.sums[2] += 1;
+        vm.expectRevert(ISettlement.RootMismatch.selector);
+        settlement.payParties(id, root.hash, root.sums);
+    }
+
+    /// @dev Pays homes one by one but for the last pair.
+    function _inChunks(uint256 id, bool debits) private {
+        Node[] memory nodes = _accountNodes();
+        for (uint32 i = 0; i < nodes.length; ++i) {
+            bytes memory wire = abi.encodePacked(FIRST_HOME + i, _packed(_subtree(FIRST_HOME + i)));
+            bytes memory siblings = _upperSiblings(nodes, i);
+            if (debits) settlement.debit(id, wire, siblings);
+            else settlement.credit(id, wire, siblings);
+        }
+    }
+
+    /// @dev Challenges an honest line; a call of its own, so that its memory is freed.
+    function survive(uint256 id, uint32 account, uint32 slot) external {
+        LineProof memory proof = _lineProof(account, slot);
+        LineEvidence memory evidence = _evidence(account, slot);
+        vm.expectRevert(ISettlement.LineHolds.selector);
+        settlement.challengeLine(id, proof, evidence, B);
+    }
+
+    /// @dev Proposes bills with an altered line and challenges it.
+    function fall(uint32 account, uint32 slot, bytes memory line) external {
+        altered[slot][account] = line;
+        _offset(_line(account, slot), line);
+        uint256 id = _propose(_root());
+        LineEvidence memory evidence = _evidence(account, slot);
+        // Where the claimed place holds another nomination, that one is shown.
+        uint256 batch = _uint(line, 37, 4);
+        if (batch < entries.length) evidence.nomination = _nominationProof(uint32(batch));
+        // A reference falls to the order that really is at its index.
+        for (uint256 i = 0; i < evidence.orders.length; ++i) {
+            uint256 index = _uint(line, 142 + 9 * i + 1, 4);
+            if (index < orders[slot].length) {
+                evidence.orders[i] = _orderProof(slot, uint32(index), _result(slot));
+            }
+        }
+        settlement.challengeLine(id, _lineProof(account, slot), evidence, B);
+        vm.assertEq(uint256(settlement.billsOf(id).state), uint256(BillState.Void));
+    }
+
+    function _eachByteFalls(uint32 account, uint32 slot) private {
+        bytes memory honest = _line(account, slot);
+        uint256 state = vm.snapshotState();
+        for (uint256 i = 0; i < honest.length; ++i) {
+            bytes memory line = bytes.concat(honest);
+            line[i] ^= 0x01;
+            this.fall(account, slot, line);
+            vm.revertToState(state);
+        }
+    }
+
+    /// @dev A second false line, of home 8 in slot 9, that offsets trade, money and locks of the first.
+    function _offset(bytes memory honest, bytes memory line) private {
+        (int128[8] memory a, int128[8] memory b) = (_lineNode(honest).sums, _lineNode(line).sums);
+        bytes memory other = _line(8, 9);
+        bytes memory trade = abi.encodePacked(int64(a[0] - b[0]), a[1] - b[1]);
+        for (uint256 i = 0; i < 24; ++i) {
+            other[9 + i] = trade[i];
+        }
+        bytes memory locks = abi.encodePacked(a[6] - b[6]);
+        for (uint256 i = 0; i < 16; ++i) {
+            other[126 + i] = locks[i];
+        }
+        altered[9][8] = other;
+    }
+
+    function _fallsTo(uint32 account, uint32 slot, Nominated memory shown) private {
+        LineEvidence memory evidence = _evidence(account, slot);
+        evidence.nomination = _nominationProof(shown.batch);
+        uint256 id = _propose(_root());
+        settlement.challengeLine(id, _lineProof(account, slot), evidence, B);
+        vm.assertEq(uint256(settlement.billsOf(id).state), uint256(BillState.Void));
+    }
+}
