@@ -47,7 +47,6 @@ from otaniemi.platform.services.admission import check_nomination, check_order, 
 from otaniemi.platform.store import Store, days, intake, markets, members, series
 from otaniemi.platform.store.intake import SubmittedNomination
 from otaniemi.platform.store.markets import MarketResult, MarketState
-from otaniemi.platform.store.members import Member
 
 DAY = 19_576  # 2023-08-07
 COMMUNITY = 1
@@ -178,7 +177,7 @@ class FakePlace:
         if data[:4] == keccak(b"setDeviceKey(uint32,address)")[:4]:
             account, device = int.from_bytes(data[4:36], "big"), checksum(data[48:68])
             with self.store.begin() as transaction:
-                members.rotate_device(transaction, account, device)
+                members.rotate_device(transaction, account, device, self.block)
         ok = len(self.sent) < 3
         return SentTransaction(
             keccak(raw), self.block, ok, "" if ok else "withdraw reverted: NothingToWithdraw"
@@ -189,8 +188,9 @@ class FakePlace:
             raise NoDevnetError
         with self.store.begin() as transaction:
             account = 10 + len(members.of_community(transaction, COMMUNITY))
-            member = Member(account, COMMUNITY, owner, owner, keccak(owner.encode()), name)
-            members.save(transaction, [member], self.block)
+            members.register(transaction, account, COMMUNITY, owner, self.block)
+            members.approve_meter(transaction, account, keccak(owner.encode()), self.block)
+            members.rename(transaction, account, name)
         return self.account(account)
 
     # The part of the chain
@@ -207,7 +207,7 @@ class FakePlace:
                     index = len(markets.records_of(transaction, market)) // len(record)
                     origin = keccak(order.wire(waiting.signature) + bytes([single]))
                     markets.add_records(transaction, market, index, record, origin, self.block)
-                intake.orders_relayed(transaction, [(order.account, order.nonce)], self.block)
+                intake.orders_accepted(transaction, placed, self.block)
                 window = self.nonces.get(order.account, NonceWindow())
                 self.nonces[order.account] = window.use(order.nonce)
 
@@ -249,7 +249,7 @@ class FakePlace:
         prices = [((200_000, 50_000),) * 24, ((230_000, 20_000),) * 24]
         facts = DayFacts(RULES, COMMUNITY, DAY, {market: cleared}, {}, leaves, *prices)
         with self.store.begin() as transaction:
-            days.add_bills(transaction, COMMUNITY, DAY, bill_day(facts).lines, self.block)
+            days.keep_bills(transaction, COMMUNITY, DAY, bill_day(facts).lines)
 
 
 @pytest.fixture

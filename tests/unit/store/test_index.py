@@ -50,9 +50,17 @@ def trade(transaction: Connection, block: int = 3) -> MarketResult:
     return result
 
 
+def enter(transaction: Connection, member: Member, block: int = 1) -> None:
+    members.register(transaction, member.account, member.community, member.owner, block)
+    members.rotate_device(transaction, member.account, member.device, block)
+    members.approve_meter(transaction, member.account, member.meter, block)
+    members.rename(transaction, member.account, member.name)
+
+
 def test_members_are_found_by_account_owner_and_community(transaction: Connection) -> None:
     second = replace(MEMBER, account=9, name="Väinö")
-    members.save(transaction, [second, MEMBER], block=1)
+    for member in (second, MEMBER):
+        enter(transaction, member)
     assert members.get(transaction, 7) == MEMBER
     assert members.get(transaction, 8) is None
     assert (
@@ -62,11 +70,24 @@ def test_members_are_found_by_account_owner_and_community(transaction: Connectio
     )
 
 
-def test_a_member_saved_again_is_brought_up_to_date(transaction: Connection) -> None:
-    members.save(transaction, [MEMBER], block=1)
-    members.save(transaction, [replace(MEMBER, name="Aino V.")], block=2)
-    members.rotate_device(transaction, 7, "0x" + "c" * 40)
-    assert members.of_community(transaction, 1) == [replace(MEMBER, name="Aino V.", device="0x" + "c" * 40)]
+def test_an_owner_orders_for_a_fresh_account_without_meter_and_name(transaction: Connection) -> None:
+    members.register(transaction, 7, 1, MEMBER.owner, 1)
+    fresh = Member(7, 1, MEMBER.owner, MEMBER.owner, members.NO_METER, "account 7")
+    assert members.get(transaction, 7) == fresh
+    members.rotate_device(transaction, 8, MEMBER.device, 2)
+    assert members.of_community(transaction, 1) == [fresh]
+
+
+def test_a_forgotten_block_leaves_the_keys_that_were_there_before(transaction: Connection) -> None:
+    enter(transaction, MEMBER)
+    members.rotate_device(transaction, 7, "0x" + "c" * 40, 2)
+    members.approve_meter(transaction, 7, b"\x09" * 32, 3)
+    changed = replace(MEMBER, device="0x" + "c" * 40, meter=b"\x09" * 32)
+    assert members.of_community(transaction, 1) == [changed]
+    chain_index.forget_from(transaction, 3)
+    assert members.get(transaction, 7) == replace(changed, meter=MEMBER.meter)
+    chain_index.forget_from(transaction, 2)
+    assert members.get(transaction, 7) == MEMBER
 
 
 def test_a_market_is_open_until_its_result(transaction: Connection) -> None:
@@ -110,7 +131,7 @@ def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Conne
         days.add_tariff(transaction, tariff, block=1)
         days.add_nominations(transaction, 19_576, 0, [one, two], block=1)
         days.add_nominations(transaction, 19_576, 1, [one], block=2)
-        days.add_bills(transaction, 1, 19_576, [unfilled, replace(LINE, account=8), LINE], block=3)
+        days.keep_bills(transaction, 1, 19_576, [unfilled, replace(LINE, account=8), LINE])
     assert days.tariff(transaction, 1, Feed.IMBALANCE, 19_576) == tariff
     assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) is None
     assert days.nomination_batches(transaction, 1, 0, 19_576) == [[one, two], [one]]
@@ -122,6 +143,12 @@ def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:
     assert series.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
     assert not series.add_reading(transaction, 0, 5, 7, Reading(999, 0), now=10)
     assert series.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(100, 0)}
+
+
+def test_bills_drawn_up_again_replace_the_first(transaction: Connection) -> None:
+    days.keep_bills(transaction, 1, 19_576, [LINE, replace(LINE, account=8)])
+    days.keep_bills(transaction, 1, 19_576, [replace(LINE, retail=6)])
+    assert days.bill_lines(transaction, 1, 19_576) == [replace(LINE, retail=6)]
 
 
 def test_a_series_keeps_its_newest_values(transaction: Connection) -> None:
@@ -141,11 +168,11 @@ def test_the_index_knows_how_far_it_came(transaction: Connection) -> None:
 
 
 def test_a_reorganisation_undoes_its_blocks_alone(transaction: Connection) -> None:
-    members.save(transaction, [MEMBER], block=1)
+    enter(transaction, MEMBER)
     for message in (BUY, LOSER):
         intake.receive_order(transaction, message, b"\x01" * 64, now=5)
     trade(transaction, block=3)
-    intake.orders_relayed(transaction, [(7, 0)], block=1)
+    intake.orders_accepted(transaction, [(MARKET, BUY.record())], block=1)
     intake.orders_skipped(transaction, [(7, 1, SkipReason.EXPIRED)], block=2)
     chain_index.add_block(transaction, IndexedBlock(1, b"\x01" * 32))
     chain_index.add_block(transaction, IndexedBlock(2, b"\x02" * 32))
@@ -161,14 +188,17 @@ def test_a_reorganisation_undoes_its_blocks_alone(transaction: Connection) -> No
 
 
 def test_the_index_can_be_dropped_and_what_is_private_stays(transaction: Connection) -> None:
-    members.save(transaction, [MEMBER], block=1)
+    enter(transaction, MEMBER)
     trade(transaction)
-    days.add_bills(transaction, 1, 19_576, [LINE], block=3)
+    days.keep_bills(transaction, 1, 19_576, [LINE])
     series.put_series(transaction, 7, "plan", {1: 5})
     chain_index.forget_from(transaction, 0)
     for table in schema.INDEX:
         assert transaction.scalar(select(func.count()).select_from(table)) == 0
     assert series.get_series(transaction, 7, "plan", 0, 9) == {1: 5}
+    assert days.bill_lines(transaction, 1, 19_576) == [LINE]
+    members.register(transaction, 7, 1, MEMBER.owner, 1)
+    assert members.of_community(transaction, 1)[0].name == MEMBER.name
 
 
 def test_a_book_of_five_thousand_orders_is_stored_within_five_seconds(store: Store) -> None:

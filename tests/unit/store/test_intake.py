@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, SkipReason, Step
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.platform.store import days, intake
+from otaniemi.platform.store import days, intake, markets
 from otaniemi.platform.store.intake import NumberTakenError, Status
 
 ORDER = Order(7, 1, 0, 469_000, 2, -50_000, 1_500, 1, False, 2**24 + 3, 1_700_000_000)
-PROFILE = ProfileOrder(8, 1, 0, 0, True, 4, 1_700_000_000, (Step(469_000, 90_000, 10, 0, True),))
+STEP = Step(469_000, 90_000, 10, 0, True)
+PROFILE = ProfileOrder(8, 1, 0, 0, True, 4, 1_700_000_000, (STEP,))
 NOMINATION = Nomination(7, 1, 0, 469_000, 1, (500, -2_000))
 FIRST, SECOND = b"\x01" * 64, b"\x02" * 64
 
@@ -63,14 +64,14 @@ def test_orders_wait_in_order_of_arrival_for_their_session_alone(transaction: Co
     assert [waiting.order for waiting in intake.waiting_orders(transaction, 1, 0, 2)] == [early, late]
     assert [waiting.order for waiting in intake.waiting_orders(transaction, 1, 0, 0)] == [PROFILE]
     assert intake.waiting_orders(transaction, 2, 0, 0) == []
-    intake.orders_relayed(transaction, [(7, 2)], block=9)
+    intake.orders_accepted(transaction, [(early.market, early.record())], block=9)
     assert [waiting.order for waiting in intake.waiting_orders(transaction, 1, 0, 2)] == [late]
 
 
 def test_an_accepted_order_stays_accepted_when_its_replay_is_skipped(transaction: Connection) -> None:
     intake.receive_order(transaction, PROFILE, FIRST, now=5)
     intake.orders_skipped(transaction, [(8, 4, SkipReason.MARKET_FULL)], block=9)
-    intake.orders_relayed(transaction, [(8, 4)], block=9)
+    intake.orders_accepted(transaction, PROFILE.records(), block=9)
     intake.orders_skipped(transaction, [(8, 4, SkipReason.NONCE_USED)], block=10)
     kept = intake.get_order(transaction, 8, 4)
     assert kept is not None
@@ -78,9 +79,41 @@ def test_an_accepted_order_stays_accepted_when_its_replay_is_skipped(transaction
 
 
 def test_a_direct_order_that_never_came_through_the_intake_is_no_error(transaction: Connection) -> None:
-    intake.orders_relayed(transaction, [(99, 0)], block=9)
+    intake.orders_accepted(transaction, [(ORDER.market, ORDER.record())], block=9)
     intake.orders_skipped(transaction, [], block=9)
-    assert intake.get_order(transaction, 99, 0) is None
+    assert intake.get_order(transaction, 7, ORDER.nonce) is None
+
+
+def test_another_order_under_the_same_number_on_the_chain_leaves_the_one_here_waiting(
+    transaction: Connection,
+) -> None:
+    kept = intake.receive_order(transaction, ORDER, FIRST, now=5)
+    direct = replace(ORDER, price=1)
+    elsewhere = ORDER.market._replace(session=1)
+    intake.orders_accepted(
+        transaction, [(direct.market, direct.record()), (elsewhere, ORDER.record())], block=9
+    )
+    assert intake.get_order(transaction, 7, ORDER.nonce) == kept
+
+
+def test_a_profile_of_which_one_step_was_accepted_is_relayed(transaction: Connection) -> None:
+    two = replace(PROFILE, steps=(*PROFILE.steps, Step(469_001, 90_000, 10, 0, True)))
+    intake.receive_order(transaction, two, FIRST, now=5)
+    intake.orders_accepted(transaction, two.records()[1:], block=9)
+    assert intake.get_order(transaction, 8, 4).status == Status.RELAYED  # type: ignore[union-attr]
+
+
+def test_orders_on_the_chain_and_waiting_ones_are_counted_by_slot(transaction: Connection) -> None:
+    slot = ORDER.slot
+    markets.open_markets(transaction, [(ORDER.market, 100, 200)])
+    records = ORDER.record() * 2 + replace(ORDER, account=8).record()
+    markets.add_records(transaction, ORDER.market, 0, records, b"\xaa" * 32, block=9)
+    waiting = ProfileOrder(7, 1, 0, 0, True, 4, 1_700_000_000, (STEP, replace(STEP, slot=slot + 1)))
+    intake.receive_order(transaction, waiting, FIRST, now=5)
+    intake.receive_order(transaction, ORDER, FIRST, now=5)
+    intake.orders_accepted(transaction, [(ORDER.market, ORDER.record())], block=9)
+    assert intake.orders_held(transaction, ORDER) == {slot: 3, slot + 1: 1}
+    assert intake.orders_held(transaction, replace(ORDER, product=1)) == {}
 
 
 def test_the_newest_orders_of_an_account_come_first(transaction: Connection) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from otaniemi.contracts.chain.artifacts import explain
-from otaniemi.contracts.chain.blocks import Receipt
+from otaniemi.contracts.chain.blocks import RawBlock, Receipt
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.logs import EventDecoder
 from otaniemi.contracts.chain.sender import Call, Key, Sender
@@ -66,9 +66,10 @@ class Gateway:
 
     def send_raw(self, transactions: Sequence[bytes]) -> list[Receipt]:
         """Mine transactions that somebody else signed, and index their events."""
+        self.catch_up()
         self.set_time()
         receipts = self.sender.chain.mine(transactions)
-        self._index(receipts)
+        self._index(self._blocks_of(receipts), receipts)
         return receipts
 
     def member(self, transaction: Connection, account: int) -> members.Member:
@@ -111,7 +112,8 @@ class Gateway:
             last = chain_index.last_block(transaction)
         chain = self.sender.chain
         for number in range(0 if last is None else last.number + 1, chain.head().number + 1):
-            self._index(chain.block(number).decoded_receipts())
+            block = chain.block(number)
+            self._index([block], block.decoded_receipts())
 
     def set_time(self) -> None:
         """Make the clock's time that of the next block; a second after the head where that is later."""
@@ -119,20 +121,23 @@ class Gateway:
         chain.set_time(max(self.clock.now, chain.head().timestamp + 1))
 
     def _mine(self, calls: Sequence[tuple[Key, Call]]) -> tuple[list[Receipt], list[Event]]:
+        self.catch_up()
         self.set_time()
         receipts = self.sender.try_all(calls)
-        found = self._index(receipts)
+        found = self._index(self._blocks_of(receipts), receipts)
         for (_, call), receipt in zip(calls, receipts, strict=True):
             if not receipt.ok:
                 raise explain(call.label, receipt.revert_data)
         return receipts, found
 
-    def _index(self, receipts: Sequence[Receipt]) -> list[Event]:
+    def _blocks_of(self, receipts: Sequence[Receipt]) -> list[RawBlock]:
+        return [self.sender.chain.block(number) for number in sorted({receipt.block for receipt in receipts})]
+
+    def _index(self, blocks: Sequence[RawBlock], receipts: Sequence[Receipt]) -> list[Event]:
         events: list[Event] = []
         with self.store.begin() as transaction:
-            for number in sorted({receipt.block for receipt in receipts}):
-                block = self.sender.chain.block(number)
-                chain_index.add_block(transaction, chain_index.IndexedBlock(number, block.hash))
+            for block in blocks:
+                chain_index.add_block(transaction, chain_index.IndexedBlock(block.number, block.hash))
             for receipt in receipts:
                 found = list(self._decoder.decode_all(receipt.logs))
                 index_events(transaction, self.rules, found, receipt.block, receipt.transaction)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.rules.calendar import Rules, direct_gate, relay_gate
 from otaniemi.contracts.rules.clearing import clear
-from otaniemi.contracts.rules.orders import Book
+from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
 from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
 from otaniemi.platform.store import days, intake, markets, members
-
-NO_METER = bytes(32)
 
 
 def index_events(
     transaction: Connection, rules: Rules, found: Sequence[events.Event], block: int, origin: bytes
 ) -> None:
     """Enter the events of one transaction ``origin`` of ``block``."""
+    accepted: list[tuple[Market, bytes]] = []
     for event in found:
         match event:
             case events.OrdersAccepted(market, first_index, records):
@@ -31,25 +29,26 @@ def index_events(
                 )
                 markets.open_markets(transaction, [(market, *gates)])
                 markets.add_records(transaction, market, first_index, records, origin, block)
+                starts = range(0, len(records), RECORD_BYTES)
+                accepted += [(market, records[start : start + RECORD_BYTES]) for start in starts]
             case events.Cleared():
                 _enter_result(transaction, rules, event, block)
             case events.NominationsAccepted(community, product, day, batch, entries):
-                accepted = decode_entries(community, product, entries)
-                days.add_nominations(transaction, day, batch, accepted, block)
-                intake.nominations_relayed(transaction, accepted, block)
+                nominated = decode_entries(community, product, entries)
+                days.add_nominations(transaction, day, batch, nominated, block)
+                intake.nominations_relayed(transaction, nominated, block)
             case events.TariffReported(community, feed, day, prices):
                 days.add_tariff(transaction, TariffReport(community, feed, day, unpack_prices(prices)), block)
             case events.Registered(account, community, owner):
-                member = members.Member(account, community, owner, owner, NO_METER, f"account {account}")
-                members.save(transaction, [member], block)
+                members.register(transaction, account, community, owner, block)
             case events.DeviceKeySet(account, key):
-                members.rotate_device(transaction, account, key)
+                members.rotate_device(transaction, account, key, block)
             case events.MeterApproved(account, _, meter):
-                known = members.get(transaction, account)
-                if known is not None:
-                    members.save(transaction, [replace(known, meter=meter)], block)
+                members.approve_meter(transaction, account, meter, block)
             case _:
                 pass
+    if accepted:
+        intake.orders_accepted(transaction, accepted, block)
 
 
 def _enter_result(transaction: Connection, rules: Rules, event: events.Cleared, block: int) -> None:

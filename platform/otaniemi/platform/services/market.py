@@ -97,7 +97,10 @@ class MarketService:
             return []
         found = gateway.send([(self._relayer, call) for call in self._batches(session, waiting)])
         skipped = [event for event in found if isinstance(event, events.OrderSkipped)]
-        self._note(waiting, found, skipped)
+        reasons = [(event.account, event.nonce, SkipReason(event.reason)) for event in skipped]
+        block = gateway.sender.chain.head().number
+        with gateway.store.begin() as transaction:
+            intake.orders_skipped(transaction, reasons, block)
         return skipped
 
     def clear(self, wanted: Iterable[Market]) -> list[ClearedMarket]:
@@ -152,25 +155,3 @@ class MarketService:
                     auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION]))
                 )
         return calls
-
-    def _note(
-        self,
-        waiting: Sequence[intake.Submission],
-        found: Sequence[events.Event],
-        skipped: Sequence[events.OrderSkipped],
-    ) -> None:
-        accepted: set[tuple[int, int]] = set()
-        for event in found:
-            if isinstance(event, events.OrdersAccepted):
-                book = Book.of_records(event.records)
-                accepted.update(zip(book.account.tolist(), book.nonce.tolist(), strict=True))
-        relayed = [
-            (entry.order.account, entry.order.nonce)
-            for entry in waiting
-            if (entry.order.account, entry.order.nonce & 0xFFFFFF) in accepted
-        ]
-        block = self._gateway.sender.chain.head().number
-        with self._gateway.store.begin() as transaction:
-            intake.orders_relayed(transaction, relayed, block)
-            reasons = [(event.account, event.nonce, SkipReason(event.reason)) for event in skipped]
-            intake.orders_skipped(transaction, reasons, block)

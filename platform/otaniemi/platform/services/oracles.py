@@ -10,7 +10,6 @@ from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.services.index import NO_METER
 from otaniemi.platform.store import members, series
 
 
@@ -72,7 +71,7 @@ class OracleService:
         gateway = self._gateway
         with gateway.store.read() as transaction:
             everyone = members.of_community(transaction, gateway.community)
-        metered = [member.account for member in everyone if member.meter != NO_METER]
+        metered = [member.account for member in everyone if member.meter != members.NO_METER]
         signed = report_meters(
             self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered
         )

@@ -106,7 +106,7 @@ class SettlementService:
         call = self._settlement.propose_bills(bills, self._account, content_hash(bills.lines))
         receipt, found = gateway.send_one(self._proposer, call)
         with gateway.store.begin() as transaction:
-            days.add_bills(transaction, bills.community, bills.day, bills.lines, receipt.block)
+            days.keep_bills(transaction, bills.community, bills.day, bills.lines)
         self.proposals[bills.day] = Proposal(receipt.transaction, paid=False)
         return next(event.id for event in found if isinstance(event, events.BillsProposed))
 

@@ -1,4 +1,4 @@
-"""What the chain has of a trading day beside its markets: tariffs, nominations and bills."""
+"""A trading day beside its markets: the tariffs and nominations that the chain has, and the lines of its bills."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select
 
 from otaniemi.contracts.rules.lines import Line
 from otaniemi.contracts.rules.schedules import Nomination
@@ -79,18 +79,18 @@ def nomination_batches(
     return batches
 
 
-def add_bills(transaction: Connection, community: int, day: int, lines: Iterable[Line], block: int) -> None:
-    """Enter the lines of a day whose bills were proposed in ``block``."""
+def keep_bills(transaction: Connection, community: int, day: int, lines: Iterable[Line]) -> None:
+    """Keep the lines of a day's bills, in place of those kept before; the chain holds no more than their root."""
     rows = [
         {name: getattr(line, name) for name in _NUMBERS}
         | {
             "community": community,
             "day": day,
             "references": line.encode()[len(replace(line, references=()).encode()) :],
-            "block": block,
         }
         for line in lines
     ]
+    transaction.execute(delete(bills).where(bills.c.community == community, bills.c.day == day))
     insert_new(transaction, bills, rows)
 
 

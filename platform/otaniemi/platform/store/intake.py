@@ -152,7 +152,7 @@ def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[S
 
 def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[int]:
     """How many orders, by slot, the account of ``like`` has in its product: on the chain, or waiting here."""
-    slots = _slots_of(like)
+    slots = [market.slot for market, _ in _records_of(like)]
     on_chain = (
         select(orders.c.slot, func.count())
         .where(orders.c.community == like.community, orders.c.product == like.product)
@@ -165,7 +165,7 @@ def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[
         held[slot] = count
     waiting = _waiting(order_intake, like.community, like.product)
     for row in transaction.execute(waiting.where(order_intake.c.account == like.account)):
-        held.update(_slots_of(_submission(row).order))
+        held.update(market.slot for market, _ in _records_of(_submission(row).order))
     return held
 
 
@@ -183,10 +183,24 @@ def next_seq(transaction: Connection, account: int) -> int:
     return max(0, *(highest or 0 for highest in sent)) + 1
 
 
-def orders_relayed(transaction: Connection, numbers: Iterable[tuple[int, int]], block: int) -> None:
-    """Note that ``block`` accepted the orders with these (account, nonce), a profile with one step or more."""
-    rows = [{"b_account": account, "b_nonce": nonce} for account, nonce in numbers]
-    _settle(transaction, order_intake, rows, {"status": Status.RELAYED.value, "reason": None, "block": block})
+def orders_accepted(transaction: Connection, records: Iterable[tuple[Market, bytes]], block: int) -> None:
+    """Note that ``block`` accepted ``records``: the orders here that left one or more of them are relayed.
+
+    A record tells its order by its market and all that it says, so another order under the same number, which
+    its account placed by itself, leaves the one here to be skipped.
+    """
+    accepted = set(records)
+    accounts = {int.from_bytes(record[:4], "big") for _, record in accepted}
+    table = order_intake
+    open_ones = table.c.status.in_([Status.RECEIVED.value, Status.SKIPPED.value])
+    query = select(table).where(open_ones, table.c.account.in_(accounts))
+    orders_here = [_submission(row).order for row in transaction.execute(query)]
+    rows = [
+        {"b_account": order.account, "b_nonce": order.nonce}
+        for order in orders_here
+        if not accepted.isdisjoint(_records_of(order))
+    ]
+    _settle(transaction, table, rows, {"status": Status.RELAYED.value, "reason": None, "block": block})
 
 
 def orders_skipped(
@@ -271,8 +285,8 @@ def _nomination_key(nomination: Nomination) -> dict[str, Any]:
     return {f"b_{name}": getattr(nomination, name) for name in ("account", "product", "slot", "seq")}
 
 
-def _slots_of(order: Order | ProfileOrder) -> list[int]:
-    return [order.slot] if isinstance(order, Order) else [step.slot for step in order.steps]
+def _records_of(order: Order | ProfileOrder) -> list[tuple[Market, bytes]]:
+    return [(order.market, order.record())] if isinstance(order, Order) else order.records()
 
 
 def _submission(row: Row[Any]) -> Submission:

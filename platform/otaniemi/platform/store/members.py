@@ -1,14 +1,20 @@
-"""Who takes part: accounts as the chain registered them, with the names that people gave them."""
+"""Who takes part: accounts as the chain has them, with the names that people gave them.
+
+An account's row is kept for every block that changed it, so that a block can be forgotten and leave what was
+before. Names are private and stay.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from otaniemi.platform.store.database import insert
-from otaniemi.platform.store.schema import members
+from otaniemi.platform.store.schema import members, names
+
+NO_METER = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,41 +29,75 @@ class Member:
     name: str
 
 
-def save(transaction: Connection, registered: Iterable[Member], block: int) -> None:
-    """Enter members that were registered in ``block``; those known already are brought up to date."""
-    rows = [asdict(member) | {"block": block} for member in registered]
-    if rows:
-        statement = insert(members)
-        changed = {name: statement.excluded[name] for name in ("owner", "device", "meter", "name")}
-        transaction.execute(statement.on_conflict_do_update(index_elements=["account"], set_=changed), rows)
+def register(transaction: Connection, account: int, community: int, owner: str, block: int) -> None:
+    """Enter an account that ``block`` opened, whose owner orders for it and which has no meter yet."""
+    _enter(
+        transaction,
+        {"account": account, "community": community, "owner": owner, "device": owner, "meter": NO_METER},
+        block,
+    )
 
 
-def rotate_device(transaction: Connection, account: int, device: str) -> None:
-    """Note the new device key of ``account``."""
-    transaction.execute(update(members).where(members.c.account == account).values(device=device))
+def rotate_device(transaction: Connection, account: int, device: str, block: int) -> None:
+    """Note the new device key of ``account`` that ``block`` brought."""
+    _change(transaction, account, {"device": device}, block)
+
+
+def approve_meter(transaction: Connection, account: int, meter: bytes, block: int) -> None:
+    """Note the meter of ``account`` that ``block`` brought."""
+    _change(transaction, account, {"meter": meter}, block)
 
 
 def rename(transaction: Connection, account: int, name: str) -> None:
     """Note what people call the holder of ``account``."""
-    transaction.execute(update(members).where(members.c.account == account).values(name=name))
+    statement = insert(names).values(account=account, name=name)
+    transaction.execute(statement.on_conflict_do_update(index_elements=["account"], set_={"name": name}))
 
 
 def get(transaction: Connection, account: int) -> Member | None:
     """The member with this account; None when there is none."""
-    row = transaction.execute(select(*_COLUMNS).where(members.c.account == account)).first()
-    return Member(*row) if row else None
+    found = _members(transaction, members.c.account == account)
+    return found[0] if found else None
 
 
 def of_community(transaction: Connection, community: int) -> list[Member]:
     """Every member of ``community``, accounts ascending."""
-    query = select(*_COLUMNS).where(members.c.community == community).order_by(members.c.account)
-    return [Member(*row) for row in transaction.execute(query)]
+    return _members(transaction, members.c.community == community)
 
 
 def of_owner(transaction: Connection, owner: str) -> list[Member]:
     """Every account of an owner's address, ascending."""
-    query = select(*_COLUMNS).where(members.c.owner == owner).order_by(members.c.account)
-    return [Member(*row) for row in transaction.execute(query)]
+    return _members(transaction, members.c.owner == owner)
 
 
-_COLUMNS = tuple(members.c[name] for name in Member.__dataclass_fields__)
+_KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "meter"))
+
+
+def _members(transaction: Connection, condition: ColumnElement[bool]) -> list[Member]:
+    query = (
+        select(*_KEPT, names.c.name)
+        .outerjoin(names, names.c.account == members.c.account)
+        .where(condition, _newest())
+        .order_by(members.c.account)
+    )
+    return [
+        Member(account, community, owner, device, meter, name or f"account {account}")
+        for account, community, owner, device, meter, name in transaction.execute(query)
+    ]
+
+
+def _newest() -> ColumnElement[bool]:
+    other = members.alias()
+    latest = select(func.max(other.c.block)).where(other.c.account == members.c.account).scalar_subquery()
+    return members.c.block == latest
+
+
+def _change(transaction: Connection, account: int, changed: dict[str, Any], block: int) -> None:
+    row = transaction.execute(select(*_KEPT).where(members.c.account == account, _newest())).first()
+    if row is not None:
+        _enter(transaction, {**row._mapping, **changed}, block)
+
+
+def _enter(transaction: Connection, row: dict[str, Any], block: int) -> None:
+    statement = insert(members).values(**row, block=block)
+    transaction.execute(statement.on_conflict_do_update(index_elements=["account", "block"], set_=row))

@@ -2,7 +2,7 @@
 
 An **index** of the chain, which can be dropped and rebuilt: every row knows the block that it came from, so
 that a reorganisation forgets exactly what it undid. And **private** rows that no chain holds: signed orders
-and nominations on their way in, meter readings, and the homes' own series.
+and nominations on their way in, names, meter readings, the lines of bills, and the homes' own series.
 
 Energy is integer Wh, prices are micro-token/kWh, money nano-token, instants Unix seconds; hashes, records
 and signed messages are raw bytes.
@@ -41,13 +41,13 @@ members = Table(
     "members",
     metadata,
     _key("account"),
+    Column("block", BigInteger, primary_key=True, autoincrement=False, index=True),
     _number("community"),
     Column("owner", String(42), nullable=False, index=True),
     Column("device", String(42), nullable=False),
     Column("meter", LargeBinary(32), nullable=False),
-    Column("name", String(80), nullable=False),
-    _block(),
 )
+"""An account as each block that changed it left it; the newest row counts."""
 
 markets = Table(
     "markets",
@@ -103,32 +103,7 @@ tariffs = Table(
     _block(),
 )
 
-bills = Table(
-    "bills",
-    metadata,
-    _key("community"),
-    _key("day"),
-    _key("account"),
-    _key("product"),
-    _key("slot"),
-    _number("trade_wh"),
-    _number("trade_money"),
-    _number("seq"),
-    _number("batch"),
-    _number("leaf"),
-    _number("schedule_wh"),
-    _number("meter_wh"),
-    _number("quality"),
-    _number("retail"),
-    _number("imbalance"),
-    _number("grid_fee"),
-    _number("platform_fee"),
-    _number("lock_release"),
-    Column("references", LargeBinary, nullable=False),
-    _block(),
-)
-
-INDEX = (bills, tariffs, nominations, orders, members)
+INDEX = (tariffs, nominations, orders, members)
 """Tables whose rows of a block go with the block; markets keep their row and lose their result."""
 
 # Private
@@ -162,6 +137,32 @@ nomination_intake = Table(
     Column("status", String(8), nullable=False, index=True),
     Column("reason", Integer),
     _number("block", nullable=True, index=True),
+)
+
+names = Table("names", metadata, _key("account"), Column("name", String(80), nullable=False))
+
+bills = Table(
+    "bills",
+    metadata,
+    _key("community"),
+    _key("day"),
+    _key("account"),
+    _key("product"),
+    _key("slot"),
+    _number("trade_wh"),
+    _number("trade_money"),
+    _number("seq"),
+    _number("batch"),
+    _number("leaf"),
+    _number("schedule_wh"),
+    _number("meter_wh"),
+    _number("quality"),
+    _number("retail"),
+    _number("imbalance"),
+    _number("grid_fee"),
+    _number("platform_fee"),
+    _number("lock_release"),
+    Column("references", LargeBinary, nullable=False),
 )
 
 readings = Table(

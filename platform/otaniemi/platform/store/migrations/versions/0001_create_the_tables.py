@@ -35,12 +35,8 @@ def upgrade() -> None:
         sa.Column("platform_fee", sa.BigInteger(), nullable=False),
         sa.Column("lock_release", sa.BigInteger(), nullable=False),
         sa.Column("references", sa.LargeBinary(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("community", "day", "account", "product", "slot", name=op.f("pk_bills")),
     )
-    with op.batch_alter_table("bills", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bills_block"), ["block"], unique=False)
-
     op.create_table(
         "blocks",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -70,18 +66,23 @@ def upgrade() -> None:
     op.create_table(
         "members",
         sa.Column("account", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("community", sa.BigInteger(), nullable=False),
         sa.Column("owner", sa.String(length=42), nullable=False),
         sa.Column("device", sa.String(length=42), nullable=False),
         sa.Column("meter", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("account", name=op.f("pk_members")),
+        sa.PrimaryKeyConstraint("account", "block", name=op.f("pk_members")),
     )
     with op.batch_alter_table("members", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_members_block"), ["block"], unique=False)
         batch_op.create_index(batch_op.f("ix_members_owner"), ["owner"], unique=False)
 
+    op.create_table(
+        "names",
+        sa.Column("account", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_names")),
+    )
     op.create_table(
         "nomination_intake",
         sa.Column("account", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -217,6 +218,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_nomination_intake_block"))
 
     op.drop_table("nomination_intake")
+    op.drop_table("names")
     with op.batch_alter_table("members", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_members_owner"))
         batch_op.drop_index(batch_op.f("ix_members_block"))
@@ -227,8 +229,5 @@ def downgrade() -> None:
 
     op.drop_table("markets")
     op.drop_table("blocks")
-    with op.batch_alter_table("bills", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_bills_block"))
-
     op.drop_table("bills")
     # ### end Alembic commands ###
