@@ -94,11 +94,9 @@ def bench_efficiency(
     result: dict[str, Any] = {"community": community.name, "homes": len(community.homes), "seed": SEED}
     for kind in kinds:
         rows = []
-        for date in days:
+        for date, day in days:
             bars.update(task, detail=f"{date}, {kind} forecast")
-            rows.append(
-                trade_and_measure(study_day(community, homes_data, prices, date), date, kind, venue())
-            )
+            rows.append(trade_and_measure(day, date, kind, venue()))
             bars.update(task, advance=1)
         reached = [row["efficiency"] for row in rows if row["efficiency"] is not None]
         prefix = "" if kind == kinds[0] else f"{kind}_"
