@@ -39,14 +39,20 @@ def optimize(
 
     Example: `otaniemi optimize house.json --json`
     """
+    from otaniemi.optimizer.errors import InfeasibleHouseError
     from otaniemi.optimizer.house import House
     from otaniemi.optimizer.plan import plan
 
     try:
         description = json_library.loads(read_text(house))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputFileError(f"{house}: not a JSON file ({error})") from error
-    schedule = plan(House.from_dict(description), method=method.value, case=case, time_limit=time_limit)
+    try:
+        schedule = plan(House.from_dict(description), method=method.value, case=case, time_limit=time_limit)
+    except InfeasibleHouseError as error:
+        if json:
+            print_json(error.to_dict())
+        raise
     result = schedule.to_dict()
     if json:
         print_json(result)
