@@ -59,7 +59,7 @@ SYSTEM_EFFICIENCY = 0.85
 PV, BATTERY, EV, MACHINES = 1, 2, 4, 8
 MIX = (
     *(PV | BATTERY, EV | MACHINES, PV | BATTERY | MACHINES, 0, PV | EV, PV | BATTERY | EV),
-    *(PV, BATTERY | MACHINES, MACHINES, PV | BATTERY, PV | EV | MACHINES, PV),
+    *(PV, MACHINES, EV | MACHINES, PV, PV | EV | MACHINES, PV),
 )
 """What a home owns, repeated every twelve homes."""
 
