@@ -67,6 +67,7 @@ def test_the_first_command_simulates_an_audited_day(tmp_path: Path) -> None:
     assert is_a_good_default_day(simulated(tmp_path))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not IN_CI, reason="installs everything once more from the package index; CI does it")
 def test_the_first_command_installs_all_it_needs(tmp_path: Path) -> None:
     """From the tracked files alone, not editable, into an empty environment."""
