@@ -70,30 +70,35 @@ def of_owner(transaction: Connection, owner: str) -> list[Member]:
     return _members(transaction, members.c.owner == owner)
 
 
+_later = members.alias()
+_NEWEST = members.c.block == (
+    select(func.max(_later.c.block)).where(_later.c.account == members.c.account).scalar_subquery()
+)
 _KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "meter"))
+_MEMBERS = (
+    select(*_KEPT, names.c.name)
+    .outerjoin(names, names.c.account == members.c.account)
+    .where(_NEWEST)
+    .order_by(members.c.account)
+)
 
 
 def _members(transaction: Connection, condition: ColumnElement[bool]) -> list[Member]:
-    query = (
-        select(*_KEPT, names.c.name)
-        .outerjoin(names, names.c.account == members.c.account)
-        .where(condition, _newest())
-        .order_by(members.c.account)
-    )
     return [
-        Member(account, community, owner, device, meter, name or f"account {account}")
-        for account, community, owner, device, meter, name in transaction.execute(query)
+        Member(
+            row.account,
+            row.community,
+            row.owner,
+            row.device,
+            row.meter,
+            row.name or f"account {row.account}",
+        )
+        for row in transaction.execute(_MEMBERS.where(condition))
     ]
 
 
-def _newest() -> ColumnElement[bool]:
-    other = members.alias()
-    latest = select(func.max(other.c.block)).where(other.c.account == members.c.account).scalar_subquery()
-    return members.c.block == latest
-
-
 def _change(transaction: Connection, account: int, changed: dict[str, Any], block: int) -> None:
-    row = transaction.execute(select(*_KEPT).where(members.c.account == account, _newest())).first()
+    row = transaction.execute(select(*_KEPT).where(members.c.account == account, _NEWEST)).first()
     if row is not None:
         _enter(transaction, {**row._mapping, **changed}, block)
 
