@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -155,41 +154,52 @@ def test_measured_homes_trade_under_a_community_file(measured: Run, require_meas
     assert (summary["community"], summary["homes"], summary["start"]) == ("four-of-twelve", 4, "2023-08-07")
 
 
-def children_named(word: str) -> set[int]:
-    """Processes whose command line holds ``word``."""
-    found = set()
+MARK = "OTANIEMI_TEST_RUN"
+
+
+def anvils(mark: str) -> list[int]:
+    """The anvil processes in whose environment ``mark`` is."""
+    found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and word.encode() in (entry / "cmdline").read_bytes().split(b"\0")[0]:
-                found.add(int(entry.name))
+            if entry.name.isdigit() and b"anvil" in (entry / "cmdline").read_bytes():
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                found += [int(entry.name)] if f"{MARK}={mark}".encode() in variables else []
         except OSError:
             continue
     return found
 
 
-@pytest.mark.skipif(os.name != "posix", reason="looks into /proc")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 def test_anvil_gives_the_same_bills_and_ends_with_the_run(
-    other_seed: Run, require_anvil: Path, tmp_path: Path
+    other_seed: Run, require_anvil: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = children_named(require_anvil.name)
+    assert require_anvil.exists()
+    monkeypatch.setenv(MARK, str(tmp_path))
     run = simulate(tmp_path / "anvil", *TWO_HOMES, "--seed", 8, "--chain", "anvil")
-    assert children_named(require_anvil.name) <= before
+    assert anvils(str(tmp_path)) == []
     for kind in ("bills", "meters"):
         assert run.leaves(kind) == other_seed.leaves(kind)
     assert run.summary["gas"] == other_seed.summary["gas"]
     assert run.summary["transactions"] == other_seed.summary["transactions"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 def test_anvil_ends_after_an_error_too(
     require_anvil: Path, otaniemi: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert require_anvil.exists()
+    running = []
+
     def fail(*_: object) -> None:
+        running.extend(anvils(str(tmp_path)))
         raise OSError(28, "No space left on device", "leaves")
 
+    monkeypatch.setenv(MARK, str(tmp_path))
     monkeypatch.setattr("otaniemi.platform.simulation._trade", fail)
-    before = children_named(require_anvil.name)
     ended = otaniemi("simulate", *TWO_HOMES, "--chain", "anvil", "--out", tmp_path / "run")
     assert ended.code == 2
     assert ended.err.splitlines()[-1] == "error: leaves: No space left on device"
-    assert children_named(require_anvil.name) <= before
+    assert running
+    assert anvils(str(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
