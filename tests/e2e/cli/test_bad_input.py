@@ -129,7 +129,7 @@ OPTIONS: list[tuple[str, dict[str, object], str]] = [
     ("a chain without a node", {"--chain": "http://127.0.0.1:9"}, "http://127.0.0.1:9: no node answers"),
     ("a chain of no scheme", {"--chain": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9"),
     ("an option unheard of", {"--colour": "red"}, "--colour"),
-    ("a place below a file", {"--out": "/proc/version/run"}, "--out /proc/version/run: cannot write there"),
+    ("a place below a file", {"--out": "prices.csv/run"}, "--out prices.csv/run: cannot write there"),
     ("a place of no name", {"--out": "."}, "--out .: "),
 ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from otaniemi.platform.community import bundled_community
+from otaniemi.platform.simulation import SimulatedRun
 
 from .conftest import TWO_HOMES, Command, Run, simulate
 
@@ -146,6 +147,19 @@ def test_with_a_perfect_forecast_no_home_loses_more_than_five_cents(default_day:
         losses = [float(cents) for cents in re.findall(r"home \d+ ([\d.]+) c", told)]
         assert losses
         assert max(losses) <= 5
+
+
+def test_a_run_whose_audit_fails_is_told_by_the_exit_code(
+    small: Run, otaniemi: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ok in (True, False):
+        finished = SimulatedRun(small.path, small.summary | {"audit": {"ok": ok, "leaves": 96}})
+        monkeypatch.setattr("otaniemi.platform.simulation.simulate_run", lambda *_, run=finished: run)
+        told, machine = otaniemi("simulate"), otaniemi("simulate", "--json")
+        assert told.code == machine.code == (0 if ok else 1)
+        assert ("FAILED" in told.out) is not ok
+        assert str(small.path / "report.html") in told.out.replace("\n", "")
+        assert json.loads(machine.out) == finished.summary
 
 
 def test_measured_homes_trade_under_a_community_file(measured: Run, require_measured_data: Path) -> None:

@@ -63,3 +63,29 @@ def test_default_numbering_skips_runs_and_leftovers(tmp_path: Path) -> None:
     (tmp_path / "001").mkdir()
     (tmp_path / "002.partial").mkdir()
     assert next_free(tmp_path) == tmp_path / "003"
+
+
+def test_a_failed_run_removes_only_the_directories_that_it_made(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "mine" / "deep" / "run"):
+        (tmp_path / "mine" / "deep" / "note").write_text("kept")
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "mine" / "deep").iterdir()] == ["note"]
+    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "mine" / "other" / "run"):
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["deep"]
+
+
+def test_a_run_appears_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    with RunDirectory(tmp_path / "link") as run:
+        run.write_json("summary.json", {})
+        run.publish()
+    assert (tmp_path / "link" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_a_place_without_a_name_of_its_own_is_refused(path: str) -> None:
+    with pytest.raises(RunDirectoryError, match="is no directory of its own"):
+        RunDirectory(Path(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -59,6 +59,8 @@ def simulate(
 ) -> None:
     """Trade a day of solar and vehicle-to-home energy between homes, on a chain that starts by itself.
 
+    Exit code 0: the run is published and its audit holds; 1: the audit found something wrong; 2: bad input.
+
     Example: `otaniemi simulate --homes 12 --seed 7`
     """
     from otaniemi.platform.run_directory import next_free
@@ -81,13 +83,14 @@ def simulate(
         result = simulate_run(settings, bars)
     if json:
         print_json(result.summary)
-        return
-    console.print(_table(result.summary))
-    console.print(f"report   {result.path / 'report.html'}")
-    console.print(f"audit    otaniemi audit {result.path}")
+    else:
+        console.print(_table(result.summary))
+        console.print(f"report   {result.path / 'report.html'}")
+        console.print(f"audit    otaniemi audit {result.path}")
+    raise typer.Exit(0 if result.summary["audit"]["ok"] else 1)
 
 
-def _table(summary: dict[str, object]) -> Table:
+def _table(summary: dict[str, Any]) -> Table:
     table = Table(
         title=f"{summary['homes']} homes, {summary['slots']} slots, data: {summary['data_source']}",
         show_header=False,
@@ -99,9 +102,7 @@ def _table(summary: dict[str, object]) -> Table:
         return f"{summary[key]:.2f} EUR"
 
     def kwh(key: str) -> str:
-        value = summary[key]
-        assert isinstance(value, int)
-        return f"{value / 1000:.1f} kWh"
+        return f"{summary[key] / 1000:.1f} kWh"
 
     efficiency = summary["market_efficiency"]
     rows = [
@@ -118,9 +119,9 @@ def _table(summary: dict[str, object]) -> Table:
             f"{summary['bills']}, sum {summary['bills_sum_nano']} nano, "
             f"escrow surplus {summary['escrow_surplus_nano']} nano",
         ),
-        ("transactions / gas", f"{summary['transactions']} / {summary['gas']['total']:,}"),  # type: ignore[index]
-        ("audit", "every bill proven from the chain" if summary["audit"]["ok"] else "FAILED"),  # type: ignore[index]
-        ("time", f"{summary['wall_s']['total']:.1f} s"),  # type: ignore[index]
+        ("transactions / gas", f"{summary['transactions']} / {summary['gas']['total']:,}"),
+        ("audit", "every bill proven from the chain" if summary["audit"]["ok"] else "FAILED"),
+        ("time", f"{summary['wall_s']['total']:.1f} s"),
     ]
     for name, value in rows:
         table.add_row(name, value)
