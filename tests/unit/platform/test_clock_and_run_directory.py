@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.errors import RunDirectoryError
 from otaniemi.platform.run_directory import RunDirectory, next_free
@@ -37,10 +38,18 @@ def test_a_run_appears_only_when_published(tmp_path: Path) -> None:
     assert (target / "summary.json").exists()
 
 
-def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "run") as run:
+def fail_in(path: Path, note: Path | None = None) -> None:
+    """Fail in the middle of a run, when somebody else may have left a ``note``."""
+    with RunDirectory(path) as run:
         run.write_json("summary.json", {})
+        if note is not None:
+            note.write_text("kept")
         raise ZeroDivisionError
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        fail_in(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,12 +76,11 @@ def test_default_numbering_skips_runs_and_leftovers(tmp_path: Path) -> None:
 
 def test_a_failed_run_removes_only_the_directories_that_it_made(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "mine" / "deep" / "run"):
-        (tmp_path / "mine" / "deep" / "note").write_text("kept")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fail_in(tmp_path / "mine" / "deep" / "run", tmp_path / "mine" / "deep" / "note")
     assert [path.name for path in (tmp_path / "mine" / "deep").iterdir()] == ["note"]
-    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "mine" / "other" / "run"):
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fail_in(tmp_path / "mine" / "other" / "run")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["deep"]
 
 
