@@ -21,7 +21,9 @@ def _missing(what: str) -> NoReturn:
 def _tool(name: str) -> Path:
     local = ROOT / "node_modules" / ".bin" / name
     found = str(local) if local.exists() else shutil.which(name)
-    return Path(found) if found else _missing(f"{name} is not in node_modules nor on the PATH; run tools/setup")
+    return (
+        Path(found) if found else _missing(f"{name} is not in node_modules nor on the PATH; run tools/setup")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -55,4 +57,8 @@ def require_chromium() -> Path:
 def require_measured_data() -> Path:
     """The folder of the measured homes and prices."""
     folder = Path(os.environ.get("OTANIEMI_DATA") or ROOT.parent / "shared" / "data")
-    return folder if folder.is_dir() else _missing(f"no measured data at {folder} (OTANIEMI_DATA says where it is)")
+    return (
+        folder
+        if folder.is_dir()
+        else _missing(f"no measured data at {folder} (OTANIEMI_DATA says where it is)")
+    )

@@ -1,7 +1,7 @@
 """Compile the contracts to the artifacts that the Python package ships.
 
-    python tools/compile_contracts.py            # write the artifacts
-    python tools/compile_contracts.py --check    # exit 1 if they differ from what the sources give
+python tools/compile_contracts.py            # write the artifacts
+python tools/compile_contracts.py --check    # exit 1 if they differ from what the sources give
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def differing() -> list[str]:
 
 def main() -> int:
     """Write or check the artifacts."""
-    parser = argparse.ArgumentParser(description="Compile the contracts to the artifacts of the Python package.")
+    parser = argparse.ArgumentParser(
+        description="Compile the contracts to the artifacts of the Python package."
+    )
     parser.add_argument("--check", action="store_true", help="compare only")
     if parser.parse_args().check:
         wrong = differing()

@@ -77,6 +77,13 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
         "cost_perfect_foresight_eur": eur_of_nano(sum(day.perfect_nano for day in facts.yardsticks)),
         "optimum_gap_eur": eur_of_nano(sum(day.gap_nano for day in facts.yardsticks)),
         "market_efficiency": efficiency(alone, market, optimum),
+        "worst_home_day_loss_eur": eur_of_nano(
+            max(
+                agent.record.cost_nano() - before
+                for day, stick in zip(facts.days, facts.yardsticks, strict=True)
+                for agent, before in zip(day.agents, stick.alone_nano, strict=True)
+            )
+        ),
         "imbalance_wh": sum(agent.record.imbalance_wh() for day in facts.days for agent in day.agents),
         "bills": sum(len(day.bills.accounts) for day in facts.days if day.bills),
         "bills_sum_nano": sum(ledger_change(day.payments) for day in facts.days),

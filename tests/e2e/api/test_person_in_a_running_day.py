@@ -61,7 +61,9 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
     home = client.register(OWNER, "Aino's house", device=DEVICE.address)
     free_before = home.free_nano
     neighbour = client.register(NEIGHBOUR, "Eino's roof")
-    client.bid(NEIGHBOUR, neighbour.account, slot, LAST_CALL, buy=False, price=-50_000, quantity=700, source=1)
+    client.bid(
+        NEIGHBOUR, neighbour.account, slot, LAST_CALL, buy=False, price=-50_000, quantity=700, source=1
+    )
 
     bought = client.bid(DEVICE, home.account, slot, LAST_CALL, buy=True, price=900_000, quantity=700)
     again = client.bid(

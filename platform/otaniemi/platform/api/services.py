@@ -23,7 +23,6 @@ from otaniemi.platform.services.admission import AccountState, NotFoundError, Re
 from otaniemi.platform.store.intake import Submission, SubmittedNomination
 from otaniemi.platform.store.markets import AcceptedOrder, MarketResult, MarketState
 
-
 __all__ = [
     "AccountState",
     "BillStage",

@@ -132,10 +132,16 @@ class AccountAudit:
         for bill in self.bills:
             sums, proposal = bill.sums, bill.proposal
             parts = ", ".join(
-                f"{name} {value:,}" for name, value in sums._asdict().items() if name != "debit"
+                f"{name} {value:,}"
+                for name, value in sums._asdict().items()
+                if name not in ("lock_release", "debit")
             )
             paid = "not paid yet" if bill.settled is None else f"settled {bill.settled:,}"
-            lines.append(f"day {proposal.day}: due {sums.due:,} nano-token ({paid}); {parts}")
+            charges = sums.due + sums.lock_release
+            lines.append(
+                f"day {proposal.day}: {charges:,} nano-token to pay, {sums.lock_release:,} unlocked ({paid})"
+            )
+            lines.append(f"  {parts}")
             lines.append(
                 f"  {len(bill.lines)} lines lead to root 0x{proposal.root.hex()} of bills {proposal.id}"
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from otaniemi.platform.errors import OtaniemiError
@@ -56,10 +56,13 @@ def print_json(value: Any) -> None:
 
 
 class Bars(Progress):
-    """Progress bars that show from the first task on, so that an early error stands alone."""
+    """Progress bars that show from the first task on, so that an early error stands alone.
+
+    Where stderr is no terminal, every tenth of a task is a line instead.
+    """
 
     def start(self) -> None:
-        if self.tasks:
+        if self.tasks and self.console.is_terminal:
             super().start()
 
     def add_task(self, *args: Any, **kwargs: Any) -> TaskID:
@@ -67,9 +70,22 @@ class Bars(Progress):
         self.start()
         return task
 
+    def update(self, task_id: TaskID, *args: Any, **kwargs: Any) -> None:
+        task = self._tasks[task_id]
+        before = _tenths(task)
+        super().update(task_id, *args, **kwargs)
+        after = _tenths(task)
+        if not self.console.is_terminal and after > before:
+            detail = f"  {task.fields['detail']}" if task.fields.get("detail") else ""
+            self.console.print(f"{task.description}: {after * 10} %{detail}", soft_wrap=True, highlight=False)
+
     def stop(self) -> None:
-        if self.tasks:
+        if self.tasks and self.console.is_terminal:
             super().stop()
+
+
+def _tenths(task: Task) -> int:
+    return int(task.completed * 10 / task.total) if task.total else 0
 
 
 def progress() -> Bars:
