@@ -7,7 +7,8 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {Amount, IAccounts, Module} from "../interfaces/IAccounts.sol";
+import {IAccounts, Module} from "../interfaces/IAccounts.sol";
+import {Amounts} from "../libraries/Amounts.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
 import {Skip} from "../types/Skip.sol";
@@ -227,42 +228,43 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function debit(Amount[] calldata amounts)
+    function debit(bytes calldata amounts)
         external
         onlyModule(Module.Settlement)
-        returns (uint64[] memory taken)
+        returns (bytes memory taken)
     {
-        taken = new uint64[](amounts.length);
+        uint256 count = Amounts.count(amounts);
+        taken = Amounts.newTaken(count);
         uint256 total = 0;
-        for (uint256 i = 0; i < amounts.length; ++i) {
-            Account storage account = _accounts[amounts[i].account];
-            AccountHot hot = account.hot;
+        for (uint256 i = 0; i < count; ++i) {
+            (uint32 account, uint256 nano) = Amounts.get(amounts, i);
+            AccountHot hot = _accounts[account].hot;
             uint256 free = hot.free();
-            uint256 nano = amounts[i].nano;
             if (nano > free) nano = free;
             // nano <= free <= 2**62, and all free balances together are at most 2**62, see [1].
             unchecked {
-                account.hot = hot.withFree(free - nano);
+                if (nano != 0) _accounts[account].hot = hot.withFree(free - nano);
                 total += nano;
             }
-            taken[i] = uint64(nano);
+            Amounts.setTaken(taken, i, nano);
         }
         _modules[msg.sender].pot += uint64(total);
     }
 
     /// @inheritdoc IAccounts
-    function credit(Amount[] calldata amounts) external onlyModule(Module.Settlement) {
+    function credit(bytes calldata amounts) external onlyModule(Module.Settlement) {
+        uint256 count = Amounts.count(amounts);
+        uint32 last = accountCount;
         uint256 total = 0;
-        for (uint256 i = 0; i < amounts.length; ++i) {
-            Account storage account = _accounts[amounts[i].account];
-            AccountHot hot = account.hot;
-            if (AccountKey.unwrap(account.key) == 0) revert UnknownAccount(amounts[i].account);
-            total += amounts[i].nano;
-            // free <= 2**62 and nano < 2**64; the pot, checked below, bounds the sum by 2**62, see [1].
+        for (uint256 i = 0; i < count; ++i) {
+            (uint32 account, uint256 nano) = Amounts.get(amounts, i);
+            if (account == 0 || account > last) revert UnknownAccount(account);
+            AccountHot hot = _accounts[account].hot;
+            // free <= 2**62 and nano < 2**64; the pot, which covers the total or reverts, bounds the sum by 2**62,
+            // see [1].
             unchecked {
-                uint256 free = hot.free() + amounts[i].nano;
-                if (free > MAX_OWED) revert InsufficientPot(msg.sender, total, _modules[msg.sender].pot);
-                account.hot = hot.withFree(free);
+                _accounts[account].hot = hot.withFree(hot.free() + nano);
+                total += nano;
             }
         }
         _takeFromPot(total);

@@ -11,12 +11,6 @@ enum Module {
     Settlement
 }
 
-/// @notice An amount of an account [nano-token].
-struct Amount {
-    uint32 account;
-    uint64 nano;
-}
-
 /// @notice Accounts of homes and companies: keys, meters, nonces and all money.
 /// @dev Every token is at any time free, locked, in a pot, in withdrawal or in the reserve; see docs/proofs.md [1].
 interface IAccounts {
@@ -135,11 +129,13 @@ interface IAccounts {
     function releaseLocks(uint32 community, uint32 day) external returns (uint256 nano);
 
     /// @notice Moves money of accounts to the caller's pot, of each at most its free balance. Settlement modules only.
-    /// @return taken What each account gave [nano-token].
-    function debit(Amount[] calldata amounts) external returns (uint64[] memory taken);
+    /// @param amounts Each: account u32, money u64 [nano-token].
+    /// @return taken What each account gave, u64 each [nano-token].
+    function debit(bytes calldata amounts) external returns (bytes memory taken);
 
     /// @notice Moves money of the caller's pot to accounts. Settlement modules only.
-    function credit(Amount[] calldata amounts) external;
+    /// @param amounts Each: account u32, money u64 [nano-token].
+    function credit(bytes calldata amounts) external;
 
     /// @notice Moves money of the caller's pot to the reserve. Settlement modules only.
     function reserveFromPot(uint256 nano) external;

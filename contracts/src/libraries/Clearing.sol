@@ -101,11 +101,11 @@ library Clearing {
                 }
                 mstore(write, keccak256(0, 28))
                 write := add(write, 0x20)
-                let counted := or(gt(price, mload(side)), shl(64, iszero(lt(price, mload(side)))))
-                side := add(side, 0x20)
-                counted := or(counted, shl(128, gt(price, mload(side))))
-                counted := or(counted, shl(192, iszero(lt(price, mload(side)))))
-                mstore(add(side, 0x20), add(sums, mul(counted, and(shr(32, record), 0xffffffff))))
+                // A bit per sum that the record counts in.
+                let lanes := or(gt(price, mload(side)), shl(64, iszero(lt(price, mload(side)))))
+                let hi := mload(add(side, 0x20))
+                lanes := or(lanes, shl(128, or(gt(price, hi), shl(64, iszero(lt(price, hi))))))
+                mstore(add(side, 0x40), add(sums, mul(lanes, and(shr(32, record), 0xffffffff))))
             }
             mstore(0x40, write)
         }

@@ -16,14 +16,10 @@ library Merkle {
             for {} gt(count, 1) {} {
                 let write := start
                 let read := start
-                let last := add(start, shl(6, shr(1, count)))
-                // At least one pair, so the condition can stand last.
-                for {} 1 {} {
+                for { let last := add(start, shl(6, shr(1, count))) } lt(read, last) {} {
                     mstore(write, keccak256(read, 0x40))
                     write := add(write, 0x20)
                     read := add(read, 0x40)
-                    if lt(read, last) { continue }
-                    break
                 }
                 if and(count, 1) { mstore(write, mload(read)) }
                 count := shr(1, add(count, 1))

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Amount, IAccounts} from "../interfaces/IAccounts.sol";
+import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICallAuction} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IOracle} from "../interfaces/IOracle.sol";
 import {ISchedules} from "../interfaces/ISchedules.sol";
 import {BillState, Bills, ISettlement, LineEvidence, LineProof, Payout} from "../interfaces/ISettlement.sol";
+import {Amounts} from "../libraries/Amounts.sol";
 import {BillLine} from "../libraries/BillLine.sol";
 import {BillTree} from "../libraries/BillTree.sol";
 import {BillNode, Line, pair} from "../types/Bills.sol";
@@ -18,9 +19,6 @@ import {LineCheck} from "./LineCheck.sol";
 /// credits. See docs/proofs.md [5] to [7].
 contract Settlement is LineCheck {
     using BillTree for BillNode;
-
-    uint256 private constant DEBIT_BYTES = 44;
-    uint256 private constant CREDIT_BYTES = 12;
 
     IAccounts private immutable _accounts;
 
@@ -74,7 +72,7 @@ contract Settlement is LineCheck {
         bills.state = BillState.Open;
         bills.bond = bond;
         emit BillsProposed(community, day, id, proposer, root, sums, count, contentHash, bond);
-        if (_accounts.debit(_one(proposer, bond))[0] != bond) revert BondNotCovered(proposer, bond);
+        if (_debit(proposer, bond) != bond) revert BondNotCovered(proposer, bond);
     }
 
     /// @inheritdoc ISettlement
@@ -94,7 +92,7 @@ contract Settlement is LineCheck {
         bills.state = BillState.Void;
         uint64 reward = bills.bond / 2;
         emit BillsVoided(bills.community, bills.day, id, challenger, proof.account, proof.position);
-        _accounts.credit(_one(challenger, reward));
+        _credit(challenger, reward);
         _accounts.reserveFromPot(bills.bond - reward);
     }
 
@@ -126,23 +124,19 @@ contract Settlement is LineCheck {
 
     /// @inheritdoc ISettlement
     function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
-        (Bills storage bills, BillTree.Share[] memory shares) = _nextChunk(id, Payout.Debits, nodes, siblings);
+        (Bills storage bills, int256[] memory dues) = _nextChunk(id, Payout.Debits, nodes, siblings);
         uint256 first = bills.cursor;
-        uint256 owing = 0;
-        Amount[] memory amounts = new Amount[](shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) {
-            if (shares[i].due <= 0) continue;
+        bytes memory amounts = Amounts.newList(dues.length);
+        for (uint256 i = 0; i < dues.length; ++i) {
+            if (dues[i] <= 0) continue;
             // No account holds 2**64.
-            uint64 nano = shares[i].due > int256(uint256(type(uint64).max))
-                ? type(uint64).max
-                : uint64(uint256(shares[i].due));
-            amounts[owing] = Amount(shares[i].account, nano);
-            shares[owing++] = shares[i];
+            uint64 nano =
+                dues[i] > int256(uint256(type(uint64).max)) ? type(uint64).max : uint64(uint256(dues[i]));
+            Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
         }
-        _shorten(amounts, owing);
-        _advance(bills, shares.length, Payout.Parties);
-        uint64[] memory taken = _accounts.debit(amounts);
-        emit Debited(bills.community, bills.day, uint32(first), _book(bills, shares, taken));
+        _advance(bills, dues.length, Payout.Parties);
+        bytes memory taken = _accounts.debit(amounts);
+        emit Debited(bills.community, bills.day, uint32(first), _book(bills, nodes, dues, taken));
     }
 
     /// @inheritdoc ISettlement
@@ -162,14 +156,14 @@ contract Settlement is LineCheck {
         for (uint256 i = 0; i < 3; ++i) {
             if (amounts[i] >= 0) continue;
             uint64 nano = _toNano(-amounts[i]);
-            if (_accounts.debit(_one(parties[i], nano))[0] != nano) revert PartyUnfunded(parties[i], nano);
+            if (_debit(parties[i], nano) != nano) revert PartyUnfunded(parties[i], nano);
             pot += nano;
         }
         for (uint256 i = 0; i < 3; ++i) {
             if (amounts[i] <= 0) continue;
             uint64 nano = _toNano(amounts[i]);
             pot -= nano;
-            _accounts.credit(_one(parties[i], nano));
+            _credit(parties[i], nano);
         }
         bills.pot = pot;
         emit PartiesPaid(bills.community, bills.day, amounts[0], amounts[1], amounts[2]);
@@ -177,23 +171,20 @@ contract Settlement is LineCheck {
 
     /// @inheritdoc ISettlement
     function credit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
-        (Bills storage bills, BillTree.Share[] memory shares) =
-            _nextChunk(id, Payout.Credits, nodes, siblings);
+        (Bills storage bills, int256[] memory dues) = _nextChunk(id, Payout.Credits, nodes, siblings);
         uint256 first = bills.cursor;
-        uint256 receiving = 0;
         uint64 total = 0;
-        Amount[] memory amounts = new Amount[](shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) {
-            if (shares[i].due >= 0) continue;
-            uint64 nano = _toNano(-shares[i].due);
-            amounts[receiving++] = Amount(shares[i].account, nano);
+        bytes memory amounts = Amounts.newList(dues.length);
+        for (uint256 i = 0; i < dues.length; ++i) {
+            if (dues[i] >= 0) continue;
+            uint64 nano = _toNano(-dues[i]);
+            Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
             total += nano;
         }
-        _shorten(amounts, receiving);
-        _advance(bills, shares.length, Payout.Done);
+        _advance(bills, dues.length, Payout.Done);
         bills.pot -= total;
         _accounts.credit(amounts);
-        emit Credited(bills.community, bills.day, uint32(first), _entries(amounts));
+        emit Credited(bills.community, bills.day, uint32(first), amounts);
     }
 
     /// @inheritdoc ISettlement
@@ -202,34 +193,42 @@ contract Settlement is LineCheck {
     }
 
     /// @dev Records what was taken and what is claimed of whom; returns the event's entries.
-    function _book(Bills storage bills, BillTree.Share[] memory owing, uint64[] memory taken)
+    function _book(Bills storage bills, bytes calldata nodes, int256[] memory dues, bytes memory taken)
         private
         returns (bytes memory entries)
     {
-        entries = new bytes(DEBIT_BYTES * taken.length);
-        uint128 retailClaim = 0;
-        uint128 operatorClaim = 0;
-        uint64 total = 0;
-        for (uint256 i = 0; i < taken.length; ++i) {
-            total += taken[i];
-            // A debit is at most 2**127, checked in the tree.
-            uint256 missing = uint256(owing[i].due) - taken[i];
+        entries = Amounts.newDebits(dues.length);
+        (uint256 owing, uint256 total, uint256 retailClaims, uint256 operatorClaims) = (0, 0, 0, 0);
+        for (uint256 i = 0; i < dues.length; ++i) {
+            if (dues[i] <= 0) continue;
+            uint64 nano = Amounts.takenOf(taken, owing++);
+            total += nano;
+            uint256 missing = uint256(dues[i]) - nano;
             // [7] The retailer bears what its own leg adds to the bill, the operator the rest.
-            uint256 ofRetail = owing[i].retail > 0 ? uint256(owing[i].retail) : 0;
-            if (ofRetail > missing) ofRetail = missing;
-            retailClaim += uint128(ofRetail);
-            operatorClaim += uint128(missing - ofRetail);
-            _write(entries, i * DEBIT_BYTES, (uint256(owing[i].account) << 64) | taken[i], CREDIT_BYTES);
-            _write(entries, i * DEBIT_BYTES + CREDIT_BYTES, (ofRetail << 128) | (missing - ofRetail), 32);
+            uint256 retailClaim = 0;
+            if (missing != 0) {
+                int256 retail = BillTree.retailOf(nodes, i);
+                if (retail > 0) retailClaim = missing < uint256(retail) ? missing : uint256(retail);
+                retailClaims += retailClaim;
+                operatorClaims += missing - retailClaim;
+            }
+            // Both are at most the debit, which is below 2**127.
+            Amounts.pushDebit(
+                entries,
+                BillTree.accountOf(nodes, i),
+                nano,
+                uint128(retailClaim),
+                uint128(missing - retailClaim)
+            );
         }
-        bills.pot += total;
-        if (retailClaim != 0) bills.retailClaim += retailClaim;
-        if (operatorClaim != 0) bills.operatorClaim += operatorClaim;
+        bills.pot += uint64(total);
+        if (retailClaims != 0) bills.retailClaim += uint128(retailClaims);
+        if (operatorClaims != 0) bills.operatorClaim += uint128(operatorClaims);
     }
 
     function _returnBond(uint256 id, Bills storage bills) private {
         emit BondReturned(id, bills.proposer, bills.bond);
-        _accounts.credit(_one(bills.proposer, bills.bond));
+        _credit(bills.proposer, bills.bond);
     }
 
     function _advance(Bills storage bills, uint256 done, Payout next) private {
@@ -263,15 +262,15 @@ contract Settlement is LineCheck {
         if (root.commitment() != bills.commitment) revert RootMismatch();
     }
 
-    /// @dev Final bills and the shares of the accounts from the cursor on.
+    /// @dev Final bills and the what the accounts owe, from the cursor on.
     function _nextChunk(uint256 id, Payout kind, bytes calldata nodes, bytes calldata siblings)
         private
         view
-        returns (Bills storage bills, BillTree.Share[] memory shares)
+        returns (Bills storage bills, int256[] memory dues)
     {
         bills = _paying(id, kind);
         BillNode memory root;
-        (root, shares) = BillTree.climbChunk(nodes, bills.cursor, bills.count, siblings);
+        (root, dues) = BillTree.climbChunk(nodes, bills.cursor, bills.count, siblings);
         if (root.commitment() != bills.commitment) revert RootMismatch();
     }
 
@@ -295,32 +294,12 @@ contract Settlement is LineCheck {
         );
     }
 
-    function _one(uint32 account, uint64 nano) private pure returns (Amount[] memory amounts) {
-        amounts = new Amount[](1);
-        amounts[0] = Amount(account, nano);
+    function _debit(uint32 account, uint64 nano) private returns (uint64) {
+        return Amounts.takenOf(_accounts.debit(abi.encodePacked(account, nano)), 0);
     }
 
-    function _entries(Amount[] memory amounts) private pure returns (bytes memory entries) {
-        entries = new bytes(CREDIT_BYTES * amounts.length);
-        for (uint256 i = 0; i < amounts.length; ++i) {
-            _write(
-                entries, i * CREDIT_BYTES, (uint256(amounts[i].account) << 64) | amounts[i].nano, CREDIT_BYTES
-            );
-        }
-    }
-
-    /// @dev Writes the low `size` bytes of `value` at `offset` of `target`, entries being written in order.
-    function _write(bytes memory target, uint256 offset, uint256 value, uint256 size) private pure {
-        for (uint256 i = 0; i < size; ++i) {
-            target[offset + i] = bytes1(uint8(value >> (8 * (size - 1 - i))));
-        }
-    }
-
-    /// @dev `length` is at most the length of the array.
-    function _shorten(Amount[] memory amounts, uint256 length) private pure {
-        assembly ("memory-safe") {
-            mstore(amounts, length)
-        }
+    function _credit(uint32 account, uint64 nano) private {
+        _accounts.credit(abi.encodePacked(account, nano));
     }
 
     /// @dev Money is below 2**62; more would be a bill that nobody can pay.

@@ -47,38 +47,18 @@ struct Tariff {
     int256 long;
 }
 
-using {tradeMoney, retail, imbalance, gridFee, platformFee, lockRelease, due} for BillNode global;
-
-function tradeMoney(BillNode memory node) pure returns (int256) {
-    return _low(node.trade);
-}
-
-function retail(BillNode memory node) pure returns (int256) {
-    return _high(node.legs);
-}
-
-function imbalance(BillNode memory node) pure returns (int256) {
-    return _low(node.legs);
-}
-
-function gridFee(BillNode memory node) pure returns (int256) {
-    return _high(node.fees);
-}
-
-function platformFee(BillNode memory node) pure returns (int256) {
-    return _low(node.fees);
-}
-
-function lockRelease(BillNode memory node) pure returns (int256) {
-    return _high(node.settled);
-}
+using {due} for BillNode global;
 
 /// @notice What the account pays beyond its locks, negative if it receives [nano-token].
 function due(BillNode memory node) pure returns (int256) {
+    return dueOf(node.trade, node.legs, node.fees, node.settled);
+}
+
+/// @notice `tradeMoney + retail + imbalance + gridFee + platformFee - lockRelease` of a node's words.
+function dueOf(uint256 trade, uint256 legs, uint256 fees, uint256 settled) pure returns (int256) {
     // Six terms of 128 bits.
     unchecked {
-        return tradeMoney(node) + retail(node) + imbalance(node) + gridFee(node) + platformFee(node)
-            - lockRelease(node);
+        return low(trade) + high(legs) + low(legs) + high(fees) + low(fees) - high(settled);
     }
 }
 
@@ -87,10 +67,12 @@ function pair(int128 high, int128 low) pure returns (uint256) {
     return (uint256(uint128(high)) << 128) | uint128(low);
 }
 
-function _high(uint256 word) pure returns (int256) {
+/// @notice First int128 of a word.
+function high(uint256 word) pure returns (int256) {
     return int256(word) >> 128;
 }
 
-function _low(uint256 word) pure returns (int256) {
+/// @notice Second int128 of a word.
+function low(uint256 word) pure returns (int256) {
     return int128(uint128(word));
 }
