@@ -73,6 +73,12 @@ class DayOutcome:
     bills: Bills | None = None
     payments: list[Event] = field(default_factory=list)
 
+    def cost_nano(self, home: int) -> int:
+        """What the day cost a home: its bill on the chain, and the wear of its devices. [nano-token]"""
+        assert self.bills is not None
+        sums = self.bills.accounts[self.bills.index(self.accounts[home])].sums
+        return sums.due + sums.lock_release + self.agents[home].record.wear_nano()
+
 
 class CommunityDay:
     """Enters one day's actions into a timeline and collects its outcome.

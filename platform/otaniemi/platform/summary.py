@@ -13,7 +13,7 @@ import numpy as np
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.units import NANO_PER_MICRO, eur_of_nano
-from otaniemi.platform.agents.yardsticks import Yardsticks
+from otaniemi.platform.agents.yardsticks import Yardsticks, efficiency, unmatched_nano
 from otaniemi.platform.audit.findings import AuditReport
 from otaniemi.platform.community import Home
 from otaniemi.platform.community_day import DayOutcome
@@ -51,7 +51,7 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
     bought, sold, v2h = _traded(cleared)
     alone = sum(sum(day.alone_nano) for day in facts.yardsticks)
     optimum = sum(day.optimum_nano for day in facts.yardsticks)
-    market = sum(agent.record.cost_nano() for day in facts.days for agent in day.agents)
+    market = sum(day.cost_nano(home) for day in facts.days for home in range(homes))
     sender = facts.gateway.sender
     orders = sum(len(one.book) for one in cleared)
     return {
@@ -79,9 +79,9 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
         "market_efficiency": efficiency(alone, market, optimum),
         "worst_home_day_loss_eur": eur_of_nano(
             max(
-                agent.record.cost_nano() - before
+                day.cost_nano(home) - before
                 for day, stick in zip(facts.days, facts.yardsticks, strict=True)
-                for agent, before in zip(day.agents, stick.alone_nano, strict=True)
+                for home, before in enumerate(stick.alone_nano)
             )
         ),
         "imbalance_wh": sum(agent.record.imbalance_wh() for day in facts.days for agent in day.agents),
@@ -99,11 +99,6 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
         "wall_s": {name: round(seconds, 3) for name, seconds in facts.wall_s.items()},
         "audit": {"ok": facts.audit.ok, "leaves": facts.audit.counts.get("leaves", 0)},
     }
-
-
-def efficiency(alone: int, market: int, optimum: int) -> float | None:
-    """Share of what planning as one would gain that the market gained; None where there is nothing to gain."""
-    return (alone - market) / (alone - optimum) if alone > optimum else None
 
 
 def escrow_surplus(gateway: Gateway, days: Sequence[DayOutcome]) -> int:
@@ -157,7 +152,7 @@ def limits(facts: RunFacts) -> list[str]:
     """Sentences that say, day by day, how far the market came, what stood in its way and who lost."""
     sentences = []
     for day, yardstick in zip(facts.days, facts.yardsticks, strict=True):
-        costs = [agent.record.cost_nano() for agent in day.agents]
+        costs = [day.cost_nano(home) for home in range(len(day.agents))]
         alone, market, optimum = sum(yardstick.alone_nano), sum(costs), yardstick.optimum_nano
         share = efficiency(alone, market, optimum)
         date = facts.scenario.first_day + dt.timedelta(days=day.data.index)
@@ -168,6 +163,9 @@ def limits(facts: RunFacts) -> list[str]:
             f"{date}: {share:.1%} of the {eur_of_nano(alone - optimum):.2f} EUR that planning as one would gain; "
             f"{eur_of_nano(market - optimum):.2f} EUR were left."
         )
+        unmatched = unmatched_nano(day.data, [agent.record for agent in day.agents])
+        if unmatched > 0:
+            text += f" {eur_of_nano(unmatched):.2f} EUR of it is energy that neighbours imported and exported at once."
         imbalance = _imbalance_cost(day)
         if imbalance:
             text += f" Forecast errors cost {eur_of_nano(imbalance):.2f} EUR of imbalance, market or not."
@@ -236,7 +234,7 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
         account=account,
         devices=[name for name, owns in _DEVICES.items() if owns(owned)],
         cost_alone_nano=sum(day.alone_nano[home] for day in facts.yardsticks),
-        cost_market_nano=sum(record.cost_nano() for record in records),
+        cost_market_nano=sum(day.cost_nano(home) for day in facts.days),
         planned_wh=np.concatenate([day.planned_wh[home] for day in facts.days]),
         trade_wh=np.concatenate([record.trade_wh for record in records]),
         schedule_wh=np.concatenate([record.schedule_wh for record in records]),

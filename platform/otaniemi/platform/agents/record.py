@@ -139,8 +139,11 @@ class HomeRecord:
                 self.trade_wh, self.schedule_wh, self.meter_wh, tariffs, strict=True
             )
         ]
-        wear = round(float(self.wear_eur.sum()) * NANO_PER_TOKEN)
-        return sum(billed) + int(self.trade_nano.sum() + self.fee_nano.sum()) + wear
+        return sum(billed) + int(self.trade_nano.sum() + self.fee_nano.sum()) + self.wear_nano()
+
+    def wear_nano(self) -> int:
+        """Wear of battery and vehicle over the day. [nano-token]"""
+        return round(float(self.wear_eur.sum()) * NANO_PER_TOKEN)
 
     def imbalance_wh(self) -> int:
         """Absolute deviation of the meter from the schedule over the day."""
