@@ -29,7 +29,8 @@ contract CallAuctionTest is Town {
         auction.relayOrders(
             _market(0),
             bytes.concat(
-                _signed(OTHER, -50_000, 700, false, 0, NEVER), _signed(HOME, 90_000, 1, true, 0x0100012c, NEVER)
+                _signed(OTHER, -50_000, 700, false, 0, NEVER),
+                _signed(HOME, 90_000, 1, true, 0x0100012c, NEVER)
             )
         );
         bytes32 head = keccak256(bytes.concat(keccak256(bytes.concat(bytes32(0), first)), batch));
