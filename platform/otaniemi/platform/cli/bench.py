@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,11 +66,28 @@ def _show(title: str, result: Mapping[str, Any], json: bool) -> None:
         return
     for key, value in result.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            table = Table(*value[0], title=f"{title}: {key}")
-            for row in value:
-                table.add_row(
-                    *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values())
-                )
-            console.print(table)
+            _show_rows(f"{title}: {key}", value)
         else:
             console.print(f"{key}: {value}", highlight=False)
+
+
+def _show_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of the rows; a field that is a mapping gets a table of its own, led by the rows' first field."""
+    lead, *_ = rows[0]
+    nested = [name for name, cell in rows[0].items() if isinstance(cell, Mapping)]
+    _table(title, [{name: cell for name, cell in row.items() if name not in nested} for row in rows])
+    for name in nested:
+        _table(f"{title}, {name}", [{lead: row[lead], **row[name]} for row in rows])
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(*rows[0], title=title)
+    for row in rows:
+        table.add_row(*map(_cell, row.values()))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
