@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from otaniemi.contracts.chain.deploy import Parties, deploy
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.node import DEVNET_KEY
 from otaniemi.contracts.chain.sender import Call, Key, Sender
-from otaniemi.contracts.rules.calendar import Rules, Session, first_slot
+from otaniemi.contracts.rules.calendar import first_slot
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.orders import Market, NonceWindow
 from otaniemi.platform.api import create_app
@@ -26,6 +27,8 @@ from otaniemi.platform.client import MarketClient, TransactionFailedError
 from otaniemi.platform.keys import derive_key
 from otaniemi.platform.store.members import Member
 
+from ...support.rules import HOURLY
+
 DAY = 19_576
 DELAY = 3_600
 EUR = 10**9
@@ -33,29 +36,7 @@ ADMIN, OWNER, DEVICE, STRANGER = (
     Key(DEVNET_KEY),
     *(derive_key(1, role, 0) for role in ("owner", "device", "other")),
 )
-RULES = Rules(
-    slot_seconds=3600,
-    utc_offset=7200,
-    products=1,
-    price_min=-4_000_000,
-    price_max=4_000_000,
-    grid_fee=20_000,
-    platform_fee=0,
-    short_cap=5_000_000,
-    connection_limit_wh=20_000,
-    retailer=1,
-    grid_operator=2,
-    platform=3,
-    nomination_batch_lead=480,
-    nomination_direct_lead=300,
-    meter_window=7200,
-    bill_delay=21_600,
-    bill_window=86_400,
-    bond=EUR,
-    reporters=(OWNER.address,),
-    quorum=1,
-    sessions=(Session(False, -39_600, -39_000),),
-)
+RULES = replace(HOURLY, reporters=(OWNER.address,))
 
 
 class Place:

@@ -7,7 +7,7 @@ Home A buys day-ahead, B sells its PV, C does both and nominates something else 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from otaniemi.contracts.chain.bindings import (
@@ -24,8 +24,6 @@ from otaniemi.contracts.chain.node import DEVNET_KEY, Chain, open_chain
 from otaniemi.contracts.chain.sender import Key, Sender
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import (
-    Rules,
-    Session,
     bills_due,
     day_at,
     day_start,
@@ -49,6 +47,8 @@ from otaniemi.contracts.rules.signing import (
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.platform.audit.leaves import content_hash, write_bills, write_meters
 
+from ...support.rules import HOURLY
+
 COMMUNITY = 1
 ADMIN = Key(DEVNET_KEY)
 REPORTERS = sorted((Key(bytes([number]) * 32) for number in (11, 12, 13)), key=lambda key: key.raw_address)
@@ -57,28 +57,15 @@ DEVICE = Key(bytes([31]) * 32)
 A, B, C, D = 4, 5, 6, 7
 FOREVER = 2**40
 
-RULES = Rules(
-    slot_seconds=3600,
-    utc_offset=7200,
-    products=1,
+RULES = replace(
+    HOURLY,
     price_min=-1_000_000,
     price_max=1_000_000,
-    grid_fee=20_000,
     platform_fee=3_000,
     short_cap=900_000,
-    connection_limit_wh=20_000,
-    retailer=1,
-    grid_operator=2,
-    platform=3,
-    nomination_batch_lead=480,
-    nomination_direct_lead=300,
-    meter_window=7200,
-    bill_delay=21_600,
-    bill_window=86_400,
     bond=5_000_000,
     reporters=tuple(key.address for key in REPORTERS),
     quorum=2,
-    sessions=(Session(False, -39_600, -39_000), Session(True, -1200, -900)),
 )
 
 GENESIS = 1_700_000_000

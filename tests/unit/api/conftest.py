@@ -13,14 +13,7 @@ from otaniemi.contracts.chain.blocks import decode_transaction
 from otaniemi.contracts.chain.deploy import CONTRACTS, Deployment
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
-from otaniemi.contracts.rules.calendar import (
-    Rules,
-    Session,
-    direct_gate,
-    first_slot,
-    relay_gate,
-    slots_of_day,
-)
+from otaniemi.contracts.rules.calendar import direct_gate, first_slot, relay_gate, slots_of_day
 from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
@@ -48,32 +41,11 @@ from otaniemi.platform.store import Store, days, intake, markets, members, serie
 from otaniemi.platform.store.intake import SubmittedNomination
 from otaniemi.platform.store.markets import MarketResult, MarketState
 
+from ...support.rules import HOURLY as RULES
+
 DAY = 19_576  # 2023-08-07
 COMMUNITY = 1
 FREE = 100 * 10**9
-RULES = Rules(
-    slot_seconds=3600,
-    utc_offset=7200,
-    products=1,
-    price_min=-4_000_000,
-    price_max=4_000_000,
-    grid_fee=20_000,
-    platform_fee=0,
-    short_cap=5_000_000,
-    connection_limit_wh=20_000,
-    retailer=1,
-    grid_operator=2,
-    platform=3,
-    nomination_batch_lead=480,
-    nomination_direct_lead=300,
-    meter_window=7200,
-    bill_delay=21_600,
-    bill_window=86_400,
-    bond=10**9,
-    reporters=(),
-    quorum=1,
-    sessions=(Session(False, -39_600, -39_000), Session(True, -1200, -900)),
-)
 
 
 @dataclass

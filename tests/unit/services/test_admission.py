@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from otaniemi.contracts.chain.sender import Key
-from otaniemi.contracts.rules.calendar import Rules, Session, first_slot
+from otaniemi.contracts.rules.calendar import first_slot
 from otaniemi.contracts.rules.orders import NonceWindow, ProfileOrder, Step
 from otaniemi.contracts.rules.signing import Domain, profile_digest, sign
 from otaniemi.platform.services.admission import AccountState, RefusedError, check_order
 from otaniemi.platform.store.members import Member
 
+from ...support.rules import HOURLY, LAST_CALL
+
 KEY = Key(b"\x07" * 32)
 DOMAIN = Domain(31_337, "0x" + "11" * 20)
 DAY = 19_576  # 2023-08-07
-RULES = Rules(
-    slot_seconds=3600,
-    utc_offset=7200,
-    products=1,
-    price_min=-4_000_000,
-    price_max=4_000_000,
-    grid_fee=20_000,
-    platform_fee=0,
-    short_cap=5_000_000,
-    connection_limit_wh=20_000,
-    retailer=1,
-    grid_operator=2,
-    platform=3,
-    nomination_batch_lead=480,
-    nomination_direct_lead=300,
-    meter_window=7200,
-    bill_delay=21_600,
-    bill_window=86_400,
-    bond=10**9,
-    reporters=(),
-    quorum=1,
-    sessions=(Session(True, -1200, -900),),
-)
+RULES = replace(HOURLY, sessions=(LAST_CALL,))
 SLOT = first_slot(RULES, DAY)
 NOW = SLOT * 3600 - 7200
 
