@@ -7,15 +7,14 @@ import {Clearing} from "../src/libraries/Clearing.sol";
 import {HashChain} from "../src/libraries/HashChain.sol";
 import {OrderRecord, bias} from "../src/types/OrderRecord.sol";
 import {PlainAuction, PlainOrder, PlainResult} from "./support/PlainAuction.sol";
-import {TradingDay} from "./support/TradingDay.sol";
+import {Trading} from "./support/Trading.sol";
 import {clamp, vm} from "./support/Vm.sol";
 
-contract ClearingTest is TradingDay {
+contract ClearingTest is Trading {
     int32 private constant BAND = 8;
 
     function setUp() public {
         _deploy(6);
-        lastHome = 9;
     }
 
     /// @dev Prices of a few values, so that ties, one-sided books and gaps all come up.

@@ -226,7 +226,7 @@ contract InvariantsTest {
     address[] private _targets;
 
     function setUp() public {
-        _player = new Player();
+        _player = Player(vm.deployCode("Invariants.t.sol:Player"));
         _targets.push(address(_player));
     }
 

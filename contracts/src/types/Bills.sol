@@ -63,8 +63,8 @@ function dueOf(uint256 trade, uint256 legs, uint256 fees, uint256 settled) pure 
 }
 
 /// @notice Two int128 in a word.
-function pair(int128 high, int128 low) pure returns (uint256) {
-    return (uint256(uint128(high)) << 128) | uint128(low);
+function pair(int128 first, int128 second) pure returns (uint256) {
+    return (uint256(uint128(first)) << 128) | uint128(second);
 }
 
 /// @notice First int128 of a word.

@@ -16,7 +16,8 @@ import {Rules, Session} from "../../src/types/Rules.sol";
 import {clamp, vm} from "./Vm.sol";
 
 /// @notice All contracts, deployed as docs/protocol.md section 9 says, one community and its people.
-/// @dev Accounts 1 to 3 are retailer, grid operator and platform; homes follow.
+/// @dev The contracts' code is read from the build, as every `new` here would compile them all once more for each test.
+/// Accounts 1 to 3 are retailer, grid operator and platform; homes follow.
 abstract contract Town {
     uint32 internal constant COMMUNITY = 1;
     uint32 internal constant RETAILER = 1;
@@ -55,14 +56,19 @@ abstract contract Town {
 
     function _deploy(uint256 homes) internal {
         vm.warp(BEFORE_GATE);
-        token = new TestEuro();
-        manager = new AccessManager(ADMIN);
-        accounts = new Accounts(address(manager), token, WITHDRAWAL_DELAY);
-        communities = new Communities(address(manager), accounts);
-        auction = new CallAuction(accounts, communities);
-        schedules = new Schedules(accounts, communities);
-        oracle = new Oracle(communities);
-        settlement = new Settlement(accounts, communities, auction, schedules, oracle);
+        token = TestEuro(vm.deployCode("TestEuro.sol:TestEuro"));
+        manager = AccessManager(vm.deployCode("AccessManager.sol:AccessManager", abi.encode(ADMIN)));
+        accounts =
+            Accounts(vm.deployCode("Accounts.sol:Accounts", abi.encode(manager, token, WITHDRAWAL_DELAY)));
+        communities = Communities(vm.deployCode("Communities.sol:Communities", abi.encode(manager, accounts)));
+        auction = CallAuction(vm.deployCode("CallAuction.sol:CallAuction", abi.encode(accounts, communities)));
+        schedules = Schedules(vm.deployCode("Schedules.sol:Schedules", abi.encode(accounts, communities)));
+        oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(communities)));
+        settlement = Settlement(
+            vm.deployCode(
+                "Settlement.sol:Settlement", abi.encode(accounts, communities, auction, schedules, oracle)
+            )
+        );
         bytes4[] memory registration = new bytes4[](2);
         (registration[0], registration[1]) = (Accounts.register.selector, Accounts.approveMeter.selector);
         vm.startPrank(ADMIN);

@@ -2,13 +2,12 @@
 pragma solidity ^0.8.30;
 
 import {LineEvidence, LineProof, NominationProof, OrderProof} from "../../src/interfaces/ISettlement.sol";
-import {Market} from "../../src/types/Market.sol";
-import {PlainAuction, PlainOrder, PlainResult} from "./PlainAuction.sol";
-import {Town} from "./Town.sol";
+import {PlainOrder, PlainResult} from "./PlainAuction.sol";
+import {Trading} from "./Trading.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice A day of trading with a plain reference for its bills: arrays, loops and `abi.encodePacked`.
-abstract contract TradingDay is Town {
+abstract contract TradingDay is Trading {
     struct Node {
         bytes32 hash;
         int128[8] sums;
@@ -33,8 +32,6 @@ abstract contract TradingDay is Town {
     int32 internal constant SHORT = 400_000;
     int32 internal constant LONG = 10_000;
 
-    /// @dev Of the day-ahead session of each slot.
-    mapping(uint32 slotOfDay => PlainOrder[]) internal orders;
     mapping(uint32 slotOfDay => mapping(uint32 account => Reading)) internal readings;
     mapping(uint32 slotOfDay => mapping(uint32 account => Nominated)) internal nominated;
     /// @dev Entry of the only leaf of each batch.
@@ -45,18 +42,7 @@ abstract contract TradingDay is Town {
 
     uint32 internal lastHome;
 
-    // ---- trading ----
-
-    function _order(uint32 slotOfDay, uint32 account, int32 price, uint32 quantity, bool buy) internal {
-        uint32 nonce = 0;
-        for (uint32 slot = 0; slot < SLOTS; ++slot) {
-            for (uint256 i = 0; i < orders[slot].length; ++i) {
-                if (orders[slot][i].account == account) ++nonce;
-            }
-        }
-        _place(_market(slotOfDay), account, price, quantity, buy, nonce);
-        orders[slotOfDay].push(PlainOrder(account, price, quantity, buy, nonce));
-    }
+    // ---- nominating ----
 
     function _nominate(uint32 account, uint32 slotOfDay, uint32 seq, int32 wh) internal {
         vm.prank(_ownerOf(account));
@@ -65,27 +51,6 @@ abstract contract TradingDay is Town {
             nominated[slotOfDay][account] = Nominated(seq, uint32(entries.length), 0, wh);
         }
         entries.push(abi.encodePacked(account, FIRST_SLOT + slotOfDay, seq, wh));
-    }
-
-    function _clearAll() internal {
-        for (uint32 slot = 0; slot < SLOTS; ++slot) {
-            if (orders[slot].length > 0) _clear(slot);
-        }
-    }
-
-    function _clear(uint32 slotOfDay) internal {
-        PlainResult memory result = _result(slotOfDay);
-        auction.clear(
-            _market(slotOfDay),
-            result.lo,
-            result.hi,
-            _records(orders[slotOfDay]),
-            _ones(orders[slotOfDay].length)
-        );
-    }
-
-    function _result(uint32 slotOfDay) internal view returns (PlainResult memory) {
-        return PlainAuction.clear(orders[slotOfDay], -4_000_000, 4_000_000);
     }
 
     // ---- reporting ----
@@ -375,15 +340,6 @@ abstract contract TradingDay is Town {
         return abi.encodePacked(node.hash, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
     }
 
-    function _plainParents(bytes32[] memory level) internal pure returns (bytes32[] memory next) {
-        next = new bytes32[]((level.length + 1) / 2);
-        for (uint256 i = 0; i < next.length; ++i) {
-            next[i] = 2 * i + 1 == level.length
-                ? level[2 * i]
-                : keccak256(abi.encodePacked(level[2 * i], level[2 * i + 1]));
-        }
-    }
-
     /// @dev Leaves of a slot's meter tree: hashes, and import and export of each.
     function _meterLevel(uint32 slotOfDay)
         internal
@@ -432,23 +388,6 @@ abstract contract TradingDay is Town {
 
     function _salt(uint32 slotOfDay, uint32 account) internal pure returns (bytes32) {
         return keccak256(abi.encode("salt", slotOfDay, account));
-    }
-
-    function _recordOf(PlainOrder memory order) internal pure returns (bytes memory) {
-        return _record(order.account, order.price, order.quantity, order.buy, order.nonce);
-    }
-
-    function _records(PlainOrder[] memory book) internal pure returns (bytes memory records) {
-        for (uint256 i = 0; i < book.length; ++i) {
-            records = bytes.concat(records, _recordOf(book[i]));
-        }
-    }
-
-    function _ones(uint256 count) internal pure returns (uint16[] memory batches) {
-        batches = new uint16[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            batches[i] = 1;
-        }
     }
 
     /// @dev Big-endian number of `size` bytes at `offset`.
