@@ -293,6 +293,11 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function keyOf(uint32 account) external view returns (AccountKey) {
+        return _accounts[account].key;
+    }
+
+    /// @inheritdoc IAccounts
     function communityOf(uint32 account) external view returns (uint32) {
         return _accounts[account].key.community();
     }

@@ -91,6 +91,8 @@ contract Communities is ICommunities, AccessManaged {
 
     /// @inheritdoc ICommunities
     function marketTerms(Market market) external view returns (MarketTerms terms, uint256 slotStart) {
+        // Only the key itself is a market: one with higher bits set would have the same community, slot and session.
+        if (Market.unwrap(market) >> 80 != 0) return (terms, 0);
         if (_versions[market.community()].length == 0) return (terms, 0);
         Rules storage calendar = _versions[market.community()][0].rules;
         uint256 slotSeconds = calendar.slotSeconds;

@@ -149,6 +149,9 @@ interface IAccounts {
     /// @notice Key word and hot word of an account.
     function words(uint32 account) external view returns (AccountKey key, AccountHot hot);
 
+    /// @notice Key word of an account, zero where there is none.
+    function keyOf(uint32 account) external view returns (AccountKey);
+
     /// @notice Owner of an account, zero where there is none.
     function ownerOf(uint32 account) external view returns (address);
 

@@ -43,6 +43,12 @@ struct MeterProof {
     bytes siblings;
 }
 
+/// @notice A meter leaf beside the place where an account's own would stand.
+struct MeterNeighbour {
+    uint32 account;
+    MeterProof leaf;
+}
+
 /// @notice Everything from which a line follows.
 /// @param orders One per reference, in their order.
 /// @param retailPrices The reported vector of feed 0.
@@ -201,6 +207,17 @@ interface ISettlement {
         uint256 id,
         LineProof calldata proof,
         LineEvidence calldata evidence,
+        uint32 challenger
+    ) external;
+
+    /// @notice Voids bills by a line of an account that has no meter leaf in that slot.
+    /// @param neighbours The adjacent leaves between which its own would stand, one at either end of the accounts,
+    /// none where the slot has no leaves.
+    /// @param challenger Account that receives half of the bond.
+    function challengeUnmetered(
+        uint256 id,
+        LineProof calldata proof,
+        MeterNeighbour[] calldata neighbours,
         uint32 challenger
     ) external;
 

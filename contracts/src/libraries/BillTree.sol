@@ -130,7 +130,7 @@ library BillTree {
 
     /// @notice Parent of two nodes; two empty ones give an empty one.
     function join(BillNode memory left, BillNode memory right) internal pure returns (BillNode memory node) {
-        if (left.hash == 0 && right.hash == 0) return node;
+        if (_isEmpty(left) && _isEmpty(right)) return node;
         bytes memory memoryOfNodes = new bytes(2 * NODE_BYTES);
         uint256 both;
         assembly ("memory-safe") {
@@ -139,6 +139,10 @@ library BillTree {
         _copy(both, _pointer(left));
         _copy(both + NODE_BYTES, _pointer(right));
         _joinInto(_pointer(node), both);
+    }
+
+    function _isEmpty(BillNode memory node) private pure returns (bool) {
+        return uint256(node.hash) | node.trade | node.legs | node.fees | node.settled == 0;
     }
 
     /// @dev Writes the parent of the node at `left` and the one behind it to `target`, which may be `left`.

@@ -17,6 +17,7 @@ contract Oracle is IOracle, EIP712 {
     uint8 private constant RETAIL = 0;
     uint8 private constant IMBALANCE = 1;
 
+    int256 private constant RETAIL_LEAD = 8 days;
     uint256 private constant DAY = 86_400;
 
     bytes32 private constant TARIFF_REPORT =
@@ -51,7 +52,9 @@ contract Oracle is IOracle, EIP712 {
     ) external {
         Rules memory rules = _communities.rulesAt(community, day);
         if (feed == RETAIL) {
-            _requireWithin(0, _communities.firstGate(community, day));
+            // Later than any change of the rules that can still be announced for the day.
+            int256 from = dayStart(day, rules.utcOffset) - RETAIL_LEAD;
+            _requireWithin(from < 0 ? 0 : uint256(from), _communities.firstGate(community, day));
         } else if (feed == IMBALANCE) {
             uint256 end = uint256(dayStart(uint256(day) + 1, rules.utcOffset));
             _requireWithin(end, end + rules.meterWindow);

@@ -9,6 +9,7 @@ import {
     ISettlement,
     LineEvidence,
     LineProof,
+    MeterNeighbour,
     MeterProof,
     NominationProof,
     OrderProof
@@ -75,6 +76,7 @@ abstract contract LineCheck is ISettlement {
         if (line.account != proof.account || line.slot < firstSlot || line.slot >= firstSlot + slots) {
             return true;
         }
+        if (line.product >= 8 || (rules.products >> line.product) & 1 == 0) return true;
         uint256 width = _positions(rules) / PRODUCTS;
         if (proof.position != line.product * width + (line.slot - firstSlot)) return true;
         if (proof.line.length != BillLine.HEAD_BYTES + line.references * BillLine.REFERENCE_BYTES) {
@@ -218,13 +220,41 @@ abstract contract LineCheck is ISettlement {
 
     function _requireMeter(uint32 community, Line memory line, MeterProof calldata meter) private view {
         MeterRoot memory root = _oracle.meterRoot(community, line.product, line.slot);
+        _requireLeaf(root, line.account, meter);
+    }
+
+    function _requireLeaf(MeterRoot memory root, uint32 account, MeterProof calldata meter) private pure {
         MeterTree.Node memory node = MeterTree.climb(
-            MeterTree.leaf(line.account, meter.importWh, meter.exportWh, meter.quality, meter.salt),
+            MeterTree.leaf(account, meter.importWh, meter.exportWh, meter.quality, meter.salt),
             meter.index,
             root.count,
             meter.siblings
         );
         if (node.hash != root.root) revert InvalidEvidence();
+    }
+
+    /// @dev True if the account of the line has no leaf in a reported slot: accounts ascend, so two adjacent leaves, or the
+    /// first or last one, leave no place for it.
+    function _isUnmetered(uint32 community, Line memory line, MeterNeighbour[] calldata neighbours)
+        internal
+        view
+        returns (bool)
+    {
+        MeterRoot memory root = _oracle.meterRoot(community, line.product, line.slot);
+        if (!root.reported) revert InvalidEvidence();
+        if (root.count == 0) return true;
+        if (neighbours.length == 0 || neighbours.length > 2) revert InvalidEvidence();
+        for (uint256 i = 0; i < neighbours.length; ++i) {
+            _requireLeaf(root, neighbours[i].account, neighbours[i].leaf);
+        }
+        MeterNeighbour calldata first = neighbours[0];
+        if (neighbours.length == 2) {
+            MeterNeighbour calldata second = neighbours[1];
+            return uint256(first.leaf.index) + 1 == second.leaf.index && first.account < line.account
+                && line.account < second.account;
+        }
+        return (first.leaf.index == 0 && line.account < first.account)
+            || (uint256(first.leaf.index) + 1 == root.count && line.account > first.account);
     }
 
     function _add(Trades memory trades, OrderRecord record, uint256 fill, int256 price, Rules memory rules)

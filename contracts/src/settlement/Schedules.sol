@@ -9,7 +9,7 @@ import {ISchedules} from "../interfaces/ISchedules.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
-import {AccountHot, AccountKey} from "../types/AccountWords.sol";
+import {AccountKey} from "../types/AccountWords.sol";
 import {Rules, dayOf} from "../types/Rules.sol";
 import {Skip} from "../types/Skip.sol";
 
@@ -79,10 +79,10 @@ contract Schedules is ISchedules, EIP712 {
                 nominations.u32(pos + 8),
                 nominations[pos + HEAD_BYTES:end]
             );
-            Skip reason = _judge(frame, nomination);
+            (Skip reason, address orderKey) = _judge(frame, nomination);
             if (reason == Skip.None || reason > Skip.BadSignature) {
                 // The signature comes before gate and limits in the order of checks.
-                if (!_signed(frame, nomination, nominations, end)) reason = Skip.BadSignature;
+                if (!_signed(frame, nomination, orderKey, nominations, end)) reason = Skip.BadSignature;
             }
             if (reason == Skip.None) {
                 leaves[count++] = _leaf(nomination);
@@ -114,7 +114,7 @@ contract Schedules is ISchedules, EIP712 {
         uint32 day = uint32(dayOf(slot, slotSeconds, utcOffset));
         Frame memory frame = _frame(community, product, day, false);
         Nomination memory nomination = Nomination(account, slot, seq, wh);
-        Skip reason = _judge(frame, nomination);
+        (Skip reason,) = _judge(frame, nomination);
         if (reason == Skip.Malformed) revert MalformedNomination();
         if (reason == Skip.UnknownAccount) revert UnknownAccount(account);
         if (reason == Skip.NoMeter) revert NoMeter(account, product);
@@ -171,25 +171,37 @@ contract Schedules is ISchedules, EIP712 {
         );
     }
 
-    /// @dev First failure of a nomination but for its signature.
-    function _judge(Frame memory frame, Nomination memory nomination) private view returns (Skip) {
+    /// @dev First failure of a nomination but for its signature, and the key that is expected to have signed it.
+    function _judge(Frame memory frame, Nomination memory nomination)
+        private
+        view
+        returns (Skip, address orderKey)
+    {
         uint256 slots = nomination.wh.length / 4;
-        if (slots == 0 || nomination.wh.length % 4 != 0 || nomination.seq == 0) return Skip.Malformed;
+        if (slots == 0 || nomination.wh.length % 4 != 0 || nomination.seq == 0) {
+            return (Skip.Malformed, orderKey);
+        }
         uint256 last = nomination.slot + slots - 1;
         if (
             dayOf(nomination.slot, frame.slotSeconds, frame.utcOffset) != frame.day
                 || dayOf(last, frame.slotSeconds, frame.utcOffset) != frame.day
-        ) return Skip.Malformed;
-        (AccountKey key,) = _accounts.words(nomination.account);
-        if (AccountKey.unwrap(key) == 0 || key.community() != frame.community) return Skip.UnknownAccount;
-        if (!key.metered(frame.product)) return Skip.NoMeter;
-        if (block.timestamp + frame.lead >= nomination.slot * frame.slotSeconds) return Skip.GateClosed;
-        return _within(nomination.wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange;
+        ) return (Skip.Malformed, orderKey);
+        AccountKey key = _accounts.keyOf(nomination.account);
+        if (AccountKey.unwrap(key) == 0 || key.community() != frame.community) {
+            return (Skip.UnknownAccount, orderKey);
+        }
+        if (!key.metered(frame.product)) return (Skip.NoMeter, orderKey);
+        orderKey = key.orderKey();
+        if (block.timestamp + frame.lead >= nomination.slot * frame.slotSeconds) {
+            return (Skip.GateClosed, orderKey);
+        }
+        return (_within(nomination.wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange, orderKey);
     }
 
     function _signed(
         Frame memory frame,
         Nomination memory nomination,
+        address orderKey,
         bytes calldata wire,
         uint256 signatureAt
     ) private view returns (bool) {
@@ -205,7 +217,8 @@ contract Schedules is ISchedules, EIP712 {
             )
         );
         address signer = Signatures.recover(_hashTypedDataV4(hash), wire, signatureAt);
-        return _accounts.mayOrder(nomination.account, signer);
+        if (signer == address(0)) return false;
+        return signer == orderKey || _accounts.mayOrder(nomination.account, signer);
     }
 
     /// @dev True if every int32 of `wh` is within +-limit.

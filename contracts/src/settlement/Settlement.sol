@@ -6,7 +6,15 @@ import {ICallAuction} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IOracle} from "../interfaces/IOracle.sol";
 import {ISchedules} from "../interfaces/ISchedules.sol";
-import {BillState, Bills, ISettlement, LineEvidence, LineProof, Payout} from "../interfaces/ISettlement.sol";
+import {
+    BillState,
+    Bills,
+    ISettlement,
+    LineEvidence,
+    LineProof,
+    MeterNeighbour,
+    Payout
+} from "../interfaces/ISettlement.sol";
 import {Amounts} from "../libraries/Amounts.sol";
 import {BillLine} from "../libraries/BillLine.sol";
 import {BillTree} from "../libraries/BillTree.sol";
@@ -59,6 +67,8 @@ contract Settlement is LineCheck {
         if (sums[0] != 0 || sums[1] != 0) revert TradesNotZero(sums[0], sums[1]);
         uint256 locked = _accounts.lockTotal(community, day);
         if (sums[6] != int256(locked)) revert LocksMismatch(sums[6], locked);
+        // Without accounts there is no line that could refute the sums.
+        if (count == 0 && (root != 0 || !_areZero(sums))) revert RootMismatch();
         if (_accounts.ownerOf(proposer) != msg.sender) revert NotProposer(proposer, msg.sender);
 
         id = ++proposalCount;
@@ -88,12 +98,23 @@ contract Settlement is LineCheck {
         Line memory line = BillLine.read(proof.line);
         _requireIncluded(bills, rules, proof, line);
         if (!_isWrong(bills.community, bills.day, rules, proof, line, evidence)) revert LineHolds();
+        _void(id, bills, proof, challenger);
+    }
 
-        bills.state = BillState.Void;
-        uint64 reward = bills.bond / 2;
-        emit BillsVoided(bills.community, bills.day, id, challenger, proof.account, proof.position);
-        _credit(challenger, reward);
-        _accounts.reserveFromPot(bills.bond - reward);
+    /// @inheritdoc ISettlement
+    function challengeUnmetered(
+        uint256 id,
+        LineProof calldata proof,
+        MeterNeighbour[] calldata neighbours,
+        uint32 challenger
+    ) external {
+        Bills storage bills = _inState(id, BillState.Open);
+        Rules memory rules = _communities.rulesAt(bills.community, bills.day);
+        if (block.timestamp >= bills.proposedAt + rules.billWindow) revert WindowClosed(id);
+        Line memory line = BillLine.read(proof.line);
+        _requireIncluded(bills, rules, proof, line);
+        if (!_isUnmetered(bills.community, line, neighbours)) revert LineHolds();
+        _void(id, bills, proof, challenger);
     }
 
     /// @inheritdoc ISettlement
@@ -118,6 +139,8 @@ contract Settlement is LineCheck {
     function reclaimBond(uint256 id) external {
         Bills storage bills = _inState(id, BillState.Open);
         if (finalOf[bills.community][bills.day] == 0) revert WrongState(id, BillState.Open);
+        uint256 until = bills.proposedAt + _communities.rulesAt(bills.community, bills.day).billWindow;
+        if (block.timestamp < until) revert TooEarly(until);
         bills.state = BillState.Superseded;
         _returnBond(id, bills);
     }
@@ -247,6 +270,21 @@ contract Settlement is LineCheck {
         if (open != 0) revert MarketsOpen(open);
         if (!_oracle.isComplete(community, day)) revert ReportsMissing(community, day);
         return rules.bond;
+    }
+
+    function _void(uint256 id, Bills storage bills, LineProof calldata proof, uint32 challenger) private {
+        bills.state = BillState.Void;
+        uint64 reward = bills.bond / 2;
+        emit BillsVoided(bills.community, bills.day, id, challenger, proof.account, proof.position);
+        _credit(challenger, reward);
+        _accounts.reserveFromPot(bills.bond - reward);
+    }
+
+    function _areZero(int128[8] calldata sums) private pure returns (bool) {
+        for (uint256 i = 0; i < 8; ++i) {
+            if (sums[i] != 0) return false;
+        }
+        return true;
     }
 
     function _requireIncluded(

@@ -17,6 +17,9 @@ uint256 constant MAX_OWED = 1 << 62;
 /// @dev Number of nonces above the base that can be used in any order.
 uint256 constant NONCE_WINDOW = 128;
 
+/// @dev How far above the base a nonce may lie, so that no signature can use up all later ones.
+uint256 constant NONCE_REACH = 1 << 16;
+
 /// @notice Key word of a new account: its owner orders until a device key is set.
 function newAccountKey(address owner, uint32 community_) pure returns (AccountKey) {
     return AccountKey.wrap((uint256(uint160(owner)) << 96) | (uint256(community_) << 64));
@@ -52,14 +55,14 @@ function free(AccountHot word) pure returns (uint256) {
     return AccountHot.unwrap(word) >> 192;
 }
 
-/// @notice True if the nonce was used or is older than the window.
+/// @notice True if the nonce was used, is older than the window or out of reach.
 function isUsed(AccountHot word, uint32 nonce) pure returns (bool) {
     uint256 base = uint32(AccountHot.unwrap(word) >> 160);
     if (nonce < base) return true;
     // nonce >= base
     unchecked {
         uint256 bit = nonce - base;
-        return bit < NONCE_WINDOW && (AccountHot.unwrap(word) >> bit) & 1 == 1;
+        return bit >= NONCE_REACH || (bit < NONCE_WINDOW && (AccountHot.unwrap(word) >> bit) & 1 == 1);
     }
 }
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from otaniemi.contracts.chain.artifacts import artifact, explain
 from otaniemi.contracts.chain.errors import NodeError, RevertedError
-from otaniemi.contracts.chain.evidence import LineEvidence
+from otaniemi.contracts.chain.evidence import LineEvidence, MeterNeighbour
 from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules.bills import AccountBill, Bills, LineProof
@@ -319,16 +319,20 @@ class Settlement(Contract):
         self, number: int, line: Line, proof: LineProof, evidence: LineEvidence, challenger: int
     ) -> Call:
         """Void bills ``number`` by a wrong line; half the bond goes to account ``challenger``."""
-        place = (
-            line.encode(),
-            proof.position,
-            _packed(proof.siblings),
-            line.account,
-            proof.index,
-            _packed(proof.upper),
-        )
-        arguments = (number, place, evidence.as_arguments(), challenger)
+        arguments = (number, _place(line, proof), evidence.as_arguments(), challenger)
         return self._call("challenge", "challengeLine", *arguments)
+
+    def challenge_unmetered(
+        self,
+        number: int,
+        line: Line,
+        proof: LineProof,
+        neighbours: Sequence[MeterNeighbour],
+        challenger: int,
+    ) -> Call:
+        """Void bills ``number`` by a line of an account without a meter leaf in that slot; see ``challenge_line``."""
+        shown = [neighbour.as_argument() for neighbour in neighbours]
+        return self._call("challenge", "challengeUnmetered", number, _place(line, proof), shown, challenger)
 
     def finalise(self, number: int) -> Call:
         """Make bills final after their window and return the bond."""
@@ -363,6 +367,11 @@ class Settlement(Contract):
 
 Chunk = tuple[int, Sequence[AccountBill], Sequence[Node]]
 """First index, consecutive account bills, and the siblings above them; see ``Bills.chunks``."""
+
+
+def _place(line: Line, proof: LineProof) -> tuple[Any, ...]:
+    siblings, upper = _packed(proof.siblings), _packed(proof.upper)
+    return line.encode(), proof.position, siblings, line.account, proof.index, upper
 
 
 def _packed(nodes: Iterable[Node]) -> bytes:

@@ -43,6 +43,22 @@ class MeterProof:
     leaf: MeterLeaf
     siblings: bytes
 
+    def as_argument(self) -> tuple[Any, ...]:
+        """The leaf as challenges take it."""
+        leaf = self.leaf
+        return self.index, leaf.import_wh, leaf.export_wh, leaf.quality, leaf.salt, self.siblings
+
+
+@dataclass(frozen=True, slots=True)
+class MeterNeighbour:
+    """A meter leaf beside the place where an account's own would stand."""
+
+    proof: MeterProof
+
+    def as_argument(self) -> tuple[Any, ...]:
+        """The neighbour as ``challengeUnmetered`` takes it."""
+        return self.proof.leaf.account, self.proof.as_argument()
+
 
 @dataclass(frozen=True, slots=True)
 class LineEvidence:
@@ -62,12 +78,10 @@ class LineEvidence:
             if nominated
             else (0, 0, b"", [])
         )
-        leaf = self.meter.leaf
-        reading = (leaf.import_wh, leaf.export_wh, leaf.quality, leaf.salt)
         return (
             [(order.record, order.prefix, list(order.siblings)) for order in self.orders],
             shown,
-            (self.meter.index, *reading, self.meter.siblings),
+            self.meter.as_argument(),
             self.retail_prices,
             self.imbalance_prices,
         )
@@ -85,7 +99,6 @@ def evidence_of(facts: DayFacts, line: Line) -> LineEvidence:
     """
     leaves = facts.meters[line.product, line.slot]
     index = next(i for i, leaf in enumerate(leaves) if leaf.account == line.account)
-    siblings = b"".join(METER_TREE.pack(node) for node in meter_proof(leaves, index))
     feeds = {Feed.RETAIL: facts.retail, Feed.IMBALANCE: facts.imbalance}
     packed = {
         feed: TariffReport(facts.community, feed, facts.day, tuple(prices)).packed_prices()
@@ -94,10 +107,32 @@ def evidence_of(facts: DayFacts, line: Line) -> LineEvidence:
     return LineEvidence(
         orders=_orders(facts, line),
         nomination=_nomination(facts, line),
-        meter=MeterProof(index, leaves[index], siblings),
+        meter=_meter_proof(leaves, index),
         retail_prices=packed[Feed.RETAIL],
         imbalance_prices=packed[Feed.IMBALANCE],
     )
+
+
+def neighbours_of(facts: DayFacts, line: Line) -> tuple[MeterNeighbour, ...]:
+    """The leaves that leave no place for the account of ``line`` among the meters of its slot.
+
+    Raises
+    ------
+    LookupError
+        The account has a leaf there.
+    """
+    leaves = facts.meters.get((line.product, line.slot), ())
+    accounts = [leaf.account for leaf in leaves]
+    if line.account in accounts:
+        raise LookupError(f"account {line.account} has a meter leaf in slot {line.slot}")
+    after = sum(account < line.account for account in accounts)
+    beside = range(max(after - 1, 0), min(after + 1, len(leaves)))
+    return tuple(MeterNeighbour(_meter_proof(leaves, index)) for index in beside)
+
+
+def _meter_proof(leaves: Sequence[MeterLeaf], index: int) -> MeterProof:
+    siblings = b"".join(METER_TREE.pack(node) for node in meter_proof(leaves, index))
+    return MeterProof(index, leaves[index], siblings)
 
 
 def _orders(facts: DayFacts, line: Line) -> tuple[OrderProof, ...]:

@@ -26,6 +26,7 @@ STEP_BYTES = 13
 SIGNATURE_BYTES = 64
 RELAYED_ORDER_BYTES = 89
 NONCE_WINDOW = 128
+NONCE_REACH = 2**16
 MARKET_CAPACITY = 4_096
 EMPTY_HEAD = bytes(32)
 PRICE_BIAS = 2**31
@@ -67,7 +68,14 @@ class Market(NamedTuple):
 
     @classmethod
     def of(cls, key: int) -> Market:
-        """The market of ``key``."""
+        """The market of ``key``.
+
+        Raises
+        ------
+        FieldError
+            Higher bits than a market's are set.
+        """
+        within("market key", key, 0, 2**80 - 1)
         return cls(key >> 48 & U32, key >> 40 & U8, key >> 8 & U32, key & U8)
 
 
@@ -360,7 +368,9 @@ class NonceWindow:
     def usable(self, nonce: int) -> bool:
         """Whether an order with ``nonce`` would be accepted."""
         offset = nonce - self.base
-        return offset >= NONCE_WINDOW or (offset >= 0 and not self.window >> offset & 1)
+        if offset >= NONCE_WINDOW:
+            return offset < NONCE_REACH
+        return offset >= 0 and not self.window >> offset & 1
 
     def use(self, nonce: int) -> NonceWindow:
         """The window once ``nonce`` is spent; it slides with the highest nonce.
@@ -371,7 +381,7 @@ class NonceWindow:
             The nonce is used or below the window.
         """
         if not self.usable(nonce):
-            raise FieldError("nonce", nonce, f"an unused one of {self.base} and above")
+            raise FieldError("nonce", nonce, f"an unused one of {self.base} .. {self.base + NONCE_REACH - 1}")
         shift = max(0, nonce - self.base - NONCE_WINDOW + 1)
         base = self.base + shift
         return NonceWindow(base, self.window >> shift | 1 << nonce - base)
