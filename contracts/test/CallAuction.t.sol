@@ -23,14 +23,14 @@ contract CallAuctionTest is Town {
         emit ICallAuction.OrdersAccepted(_market(0), 0, first);
         _place(_market(0), HOME, 100_000, 500, true, 0);
         bytes memory batch =
-            bytes.concat(_record(OTHER, -50_000, 700, false, 0), _record(HOME, 90_000, 1, true, 0x0100012c));
+            bytes.concat(_record(OTHER, -50_000, 700, false, 0), _record(HOME, 90_000, 1, true, 0x0000012c));
         vm.expectEmit();
         emit ICallAuction.OrdersAccepted(_market(0), 1, batch);
         auction.relayOrders(
             _market(0),
             bytes.concat(
                 _signed(OTHER, -50_000, 700, false, 0, NEVER),
-                _signed(HOME, 90_000, 1, true, 0x0100012c, NEVER)
+                _signed(HOME, 90_000, 1, true, 0x0000012c, NEVER)
             )
         );
         bytes32 head = keccak256(bytes.concat(keccak256(bytes.concat(bytes32(0), first)), batch));
@@ -152,15 +152,15 @@ contract CallAuctionTest is Town {
         _refuses(other, HOME, 1, 1, 1, abi.encodeWithSelector(ICallAuction.GateClosed.selector, other));
     }
 
-    function test_a_market_is_full_at_4096_records() public {
+    function test_a_market_is_full_at_2048_records() public {
         bytes memory orders;
         uint32 home = _addHome(1000e6);
         for (uint32 i = 0; i < 64; ++i) {
             orders = bytes.concat(orders, _signed(home, 1, 1, true, i, NEVER));
         }
         uint256 slot = 0;
-        for (; slot < 64; ++slot) {
-            // 64 homes of 64 orders each.
+        for (; slot < 32; ++slot) {
+            // 32 homes of 64 orders each.
             auction.relayOrders(_market(0), orders);
             home = _addHome(1000e6);
             orders = "";
@@ -169,7 +169,7 @@ contract CallAuctionTest is Town {
             }
         }
         (uint32 count,) = auction.statusOf(_market(0));
-        vm.assertEq(count, 4096);
+        vm.assertEq(count, 2048);
         _expectSkip(HOME, 0, Skip.MarketFull, _signed(HOME, 1, 1, true, 0, NEVER));
         _refuses(
             _market(0), HOME, 1, 1, 0, abi.encodeWithSelector(ICallAuction.MarketFull.selector, _market(0))

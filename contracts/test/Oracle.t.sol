@@ -27,9 +27,25 @@ contract OracleTest is Town {
         vm.warp(DAY_START - 39_600 + 86_400);
         two = _tariffSignatures(0, DAY + 1, _prices, 0, 2);
         vm.expectRevert(
-            abi.encodeWithSelector(IOracle.OutsideWindow.selector, 0, DAY_START - 39_600 + 86_400)
+            abi.encodeWithSelector(
+                IOracle.OutsideWindow.selector, DAY_START + 86_400 - 8 days, DAY_START - 39_600 + 86_400
+            )
         );
         oracle.reportTariff(COMMUNITY, 0, DAY + 1, _prices, two);
+    }
+
+    function test_prices_are_not_reported_before_rules_can_no_longer_change() public {
+        uint32 day = DAY + 9;
+        bytes memory two = _tariffSignatures(0, day, _prices, 0, 2);
+        vm.warp(DAY_START + 1 days - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IOracle.OutsideWindow.selector, DAY_START + 1 days, DAY_START + 9 days - 39_600
+            )
+        );
+        oracle.reportTariff(COMMUNITY, 0, day, _prices, two);
+        vm.warp(DAY_START + 1 days);
+        oracle.reportTariff(COMMUNITY, 0, day, _prices, two);
     }
 
     function test_reports_without_a_quorum_of_reporters_revert() public {

@@ -48,7 +48,7 @@ contract CallAuction is ICallAuction, EIP712 {
     uint256 private constant SIGNATURE_BYTES = 64;
 
     /// @dev A market with more records could not be cleared in one transaction.
-    uint256 private constant MAX_RECORDS = 4096;
+    uint256 private constant MAX_RECORDS = 2048;
 
     /// @dev Shorter than the notice of a change of rules, so that a market's rules stand before its first order [s].
     uint256 private constant HORIZON = 8 days;
@@ -94,7 +94,8 @@ contract CallAuction is ICallAuction, EIP712 {
 
     /// @inheritdoc ICallAuction
     function relayOrders(Market market, bytes calldata orders) external {
-        if (orders.length % ORDER_BYTES != 0) revert MalformedWire();
+        // Events of a market carry its key, so none may name one that is no market.
+        if (orders.length % ORDER_BYTES != 0 || Market.unwrap(market) >> 80 != 0) revert MalformedWire();
         (MarketTerms terms, bool tooFar) = _open(market);
         bytes memory faults = _accounts.lockBatch(
             market.community(),

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from otaniemi.contracts.chain.artifacts import explain
+from otaniemi.contracts.chain.errors import RevertedError
 from otaniemi.contracts.chain.events import Cleared, OrdersAccepted, OrderSkipped
 from otaniemi.contracts.rules import calendar, signing
 from otaniemi.contracts.rules.clearing import clear, fill_root
@@ -141,3 +143,20 @@ def test_a_signature_of_another_key_or_chain_is_skipped(town: Any) -> None:
     assert town.send(town.auction.relay_orders(market, wire)) == [
         OrderSkipped(market, account, nonce, SkipReason.NONCE_USED)
     ]
+
+
+def test_a_key_with_higher_bits_is_no_market(town: Any) -> None:
+    community, account = town.deployment.community, next(iter(town.homes))
+    slots = calendar.slots_of_day(town.rules, calendar.day_at(town.rules, town.chain.head().timestamp) + 3)
+    market = Market(community, 0, slots[20], 0)
+    wire = town.wire(market, [(account, True, 1, 5, 0)])
+    shadow = town.auction._call("relay", "relayOrders", market.key | 1 << 80, wire)
+    assert town.refusal(shadow) == "MalformedWire"
+    placed = (market.key | 1 << 80, account, 1, 5, 0, True, town.nonces[account])
+    call = town.auction._call("order", "placeOrder", *placed)
+    with pytest.raises(RevertedError) as refused:
+        town.chain.call(call.to, call.data, town.homes[account].raw_address)
+    assert explain("order", refused.value.data).name == "GateClosed"
+    assert town.auction.head_of(market) == EMPTY_HEAD
+    (event,) = town.send(town.auction.relay_orders(market, wire))
+    assert isinstance(event, OrdersAccepted)

@@ -274,13 +274,21 @@ def test_a_false_proof_of_inclusion_is_refused(town: Any, day: Day) -> None:
     line = replace(_busy(day.bills), retail=0)
     assert town.refusal(_challenge(town, day, number, day.bills, line)) == "RootMismatch"
 
+
 def _invented(day: Day, account: int, product: int = 0) -> Line:
     """A line that takes a euro from somebody who has no meter there."""
     nothing = dict.fromkeys(("trade_wh", "trade_money", "seq", "batch", "leaf", "schedule_wh", "meter_wh"), 0)
     money = dict.fromkeys(("retail", "grid_fee", "platform_fee", "lock_release"), 0)
     slot = day.bills.first_slot + 5
     return Line(
-        account=account, product=product, slot=slot, quality=0, imbalance=10**9, references=(), **nothing, **money
+        account=account,
+        product=product,
+        slot=slot,
+        quality=0,
+        imbalance=10**9,
+        references=(),
+        **nothing,
+        **money,
     )
 
 
@@ -303,11 +311,15 @@ def test_no_metered_line_can_be_called_unmetered(town: Any, day: Day) -> None:
         with pytest.raises(LookupError):
             neighbours_of(day.facts, _invented(day, leaf.account))
         line = next(
-            line for line in day.bills.lines if (line.account, line.slot) == (leaf.account, day.bills.first_slot + 5)
+            line
+            for line in day.bills.lines
+            if (line.account, line.slot) == (leaf.account, day.bills.first_slot + 5)
         )
         proof = day.bills.line_proof(line.account, line.product, line.slot)
         beside = {leaves[max(index - 1, 0)].account, leaves[min(index + 1, len(leaves) - 1)].account}
-        first, last = (neighbours_of(day.facts, _invented(day, account)) for account in (1, max(beside) + 10**6))
+        first, last = (
+            neighbours_of(day.facts, _invented(day, account)) for account in (1, max(beside) + 10**6)
+        )
         for shown in (first, last, (*first, *last), (*last, *first)):
             call = day.settlement.challenge_unmetered(number, line, proof, shown, town.rules.platform)
             assert town.refusal(call) == "LineHolds"
@@ -319,13 +331,23 @@ def test_a_line_of_a_product_that_is_not_traded_voids_the_bills(town: Any, day: 
     bills = bills_of(town.rules, day.bills.community, day.bills.day, [*day.bills.lines, line])
     number = _propose(town, day, bills)
     proof = bills.line_proof(line.account, 3, line.slot)
-    call = day.settlement.challenge_line(number, line, proof, evidence_of(day.facts, honest), town.rules.platform)
+    call = day.settlement.challenge_line(
+        number, line, proof, evidence_of(day.facts, honest), town.rules.platform
+    )
     assert _only(BillsVoided, town.send(call)).account == honest.account
 
 
 def test_bills_without_accounts_carry_no_sums(town: Any, day: Day) -> None:
     sums = day.bills.root.sums
-    arguments = (day.bills.community, day.bills.day, town.rules.retailer, day.bills.root.hash, sums, 0, CONTENT)
+    arguments = (
+        day.bills.community,
+        day.bills.day,
+        town.rules.retailer,
+        day.bills.root.hash,
+        sums,
+        0,
+        CONTENT,
+    )
     call = day.settlement._call("settle", "proposeBills", *arguments)
     assert town.refusal(call) == "RootMismatch"
 
