@@ -2,7 +2,7 @@
 
 Two communities are founded. In one, a market takes signed orders of as many accounts and clears them. In the other,
 100 homes trade every slot of a day in all three sessions, nominate every slot, are metered and billed; a wrong line
-is challenged on the way.
+is challenged on the way. Every account stands in both the pass of debits and that of credits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ TARGETS = {
     "profile_per_step": 6_000,
     "clear_per_order_1000": 900,
     "bills_root": 300_000,
+    "debit_per_account": 8_000,
     "credit_per_account": 8_000,
     "challenge_line": 500_000,
     "home_day": 3_500_000,
@@ -148,7 +150,8 @@ def _one_day(bars: Progress) -> dict[str, int]:
     return {
         "profile_per_step": measured[f"relay {DAY_AHEAD}"] // (HOMES * len(slots)),
         "bills_root": measured["root"],
-        "credit_per_account": measured["paid"] // HOMES,
+        "debit_per_account": measured["debit"] // HOMES,
+        "credit_per_account": measured["credit"] // HOMES,
         "challenge_line": measured["challenge"],
         "home_day": total // HOMES,
     }
@@ -175,7 +178,14 @@ def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, 
     numbers: list[int] = []
     measured["root"] = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))
     exchange.clock.move_to(exchange.clock.now + gateway.rules.bill_window + 60)
-    measured["paid"] = _gas(exchange, lambda: exchange.settlement.pay(numbers[0], bills))
+    chunks = bills.chunks()
+    for name, calls in (
+        ("final", [settlement.finalise(numbers[0])]),
+        ("debit", [settlement.debit(numbers[0], chunk) for chunk in chunks]),
+        ("parties", [settlement.pay_parties(numbers[0], bills.root)]),
+        ("credit", [settlement.credit(numbers[0], chunk) for chunk in chunks]),
+    ):
+        measured[name] = _gas(exchange, partial(gateway.send, [(platform, call) for call in calls]))
 
 
 def _offer(
