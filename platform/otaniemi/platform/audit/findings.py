@@ -63,4 +63,5 @@ class AuditReport:
         if self.ok:
             return [f"Everything holds: {checked}."]
         head = f"{len(self.findings)} wrong; the first: {self.findings[0]}"
-        return [head, *(f"  {finding}" for finding in self.findings[1:]), f"Checked: {checked}."]
+        rest = [f"  {finding}" for finding in self.findings[1:]]
+        return [head, *rest, f"Checked: {checked}." if checked else "Nothing else could be checked."]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from otaniemi.platform.cli.output import console, print_json
 from otaniemi.platform.errors import OtaniemiError
@@ -141,7 +141,7 @@ def bid(
 
 
 def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None:
-    """List the latest orders with their fills, each checked against its market's root.
+    """List the latest orders with their fills, each checked against the root that its market is said to have.
 
     Example: `otaniemi orders --account 5`
     """
@@ -150,7 +150,9 @@ def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None
     if json:
         print_json([order.model_dump(mode="json") for order in found])
         return
-    table = Table("order", "state", "slot", "session", "side", "limit", "Wh", "filled", "price")
+    table = Table(
+        "order", "state", Column("slot", no_wrap=True), "session", "side", "limit", "Wh", "filled", "price"
+    )
     for order in found:
         reason = f" ({order.reason})" if order.reason else ""
         if not order.records:
@@ -206,7 +208,7 @@ def meter(
 
 
 def bill(account: AccountNumber, day: DayText = None, url: Url = LOCAL, json: Json = False) -> None:
-    """Print the bill of a trading day, checked up to the root on the chain.
+    """Print the bill of a trading day, checked up to the root that the market names; `otaniemi audit` reads the chain.
 
     Example: `otaniemi bill --account 5 --day 2026-08-17`
     """
