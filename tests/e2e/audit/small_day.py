@@ -153,7 +153,7 @@ class SmallDay:
         market = Market(COMMUNITY, 0, FIRST + 12, 1)
         orders = []
         for key, account, price, quantity, buy, nonce in (
-            (HOMES[0], A, 120_000, 300, True, 2**24 + 1),
+            (HOMES[0], A, 120_000, 300, True, 30_001),
             (HOMES[1], B, 120_000, 200, False, 2),
             (HOMES[1], B, 120_000, 250, False, 3),
             (HOMES[3], D, 120_000, 19_999_999, True, 1),
@@ -163,7 +163,7 @@ class SmallDay:
             order = Order(account, COMMUNITY, 0, market.slot, 1, price, quantity, 1, buy, nonce, FOREVER)
             orders.append(order.wire(sign(key.secret, order_digest(domain, order))))
         self.sender.send(ADMIN, self.auction.relay_orders(market, b"".join(orders)))
-        self.sender.send(HOMES[0], self.auction.place_order(market, A, 125_000, 77, 0, True, 2**24 + 2))
+        self.sender.send(HOMES[0], self.auction.place_order(market, A, 125_000, 77, 0, True, 30_002))
         self._collect()
 
     def clear(self, session: int) -> None:

@@ -73,7 +73,7 @@ def test_orders_are_accepted_and_skipped_alike() -> None:
                 source=draw.choice([0, 1, 2, 3, 4] * 3 + [5]),
                 buy=draw.random() < 0.5,
                 nonce=draw.choice(
-                    [draw.randrange(40), draw.randrange(100, 200), 2**24 + draw.randrange(300)]
+                    [draw.randrange(40), draw.randrange(100, 200), 2**16 - 150 + draw.randrange(300)]
                 ),
                 valid_to=draw.choice([2**40] * 9 + [5]),
             )

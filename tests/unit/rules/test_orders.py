@@ -133,3 +133,10 @@ def test_the_window_slides_with_the_highest_nonce_and_older_ones_die() -> None:
     assert window.base == 1
     assert window.usable(1)
     assert window.use(10_000) == NonceWindow(10_000 - 127, 1 << 127)
+
+
+def test_no_nonce_beyond_the_reach_can_use_up_later_ones() -> None:
+    window = NonceWindow(base=10)
+    assert window.usable(10 + 2**16 - 1)
+    assert not window.usable(10 + 2**16)
+    assert window.use(10 + 2**16 - 1) == NonceWindow(10 + 2**16 - 128, 1 << 127)
