@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.extension import Extension
+from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
-from otaniemi.optimizer.house import Floats, House
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges, explain
 from otaniemi.optimizer.plan import plan
 from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, Program, exact_solver

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 import highspy
 import numpy as np
 
+from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.extension import Extension
+from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
-from otaniemi.optimizer.house import Appliance, Floats, House
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.solver import PROVEN_EUR, Ints, Program, exact_solver, pass_program, quiet_solver
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from otaniemi.optimizer.devices.appliance import Appliance
+from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import HomeProgram
-from otaniemi.optimizer.house import Appliance, Floats
 from otaniemi.optimizer.solver import Ints, Program
 
 

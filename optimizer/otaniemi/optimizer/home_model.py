@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.fields import Floats, series
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
-from otaniemi.optimizer.house import Floats, House, series
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.solver import KeptProgram
 from otaniemi.optimizer.sources import SourceSplit, split_by_source

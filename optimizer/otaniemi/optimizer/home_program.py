@@ -8,8 +8,11 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from otaniemi.optimizer.devices.battery import Battery
+from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.house import Battery, ElectricVehicle, Floats, House
+from otaniemi.optimizer.fields import Floats
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.solver import INFINITY, Ints, Program
 
 

@@ -2,200 +2,61 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from otaniemi.optimizer.devices.appliance import Appliance
+from otaniemi.optimizer.devices.battery import Battery
+from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
+from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
 from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.fields import (
+    Floats,
+    Part,
+    check_names,
+    json_list,
+    json_object,
+    number,
+    positive,
+    read_part,
+    series,
+    whole,
+)
 
-Floats = NDArray[np.float64]
-
-V2H_MODES = ("no", "home", "sell")
-NOT_PLANNED = {
-    "air_conditioner": "thermal devices are not planned by this version",
-    "water_heater": "thermal devices are not planned by this version",
-    "scenarios": "scenarios are not planned by this version",
-}
-_ROUNDING = 1e-9
-
-
-def _number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
-    """`value` as a float within [low, high], or an error that names the field."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise HouseDataError(f"field '{name}' is {value!r}; a number is needed")
-    number = float(value)
-    if not math.isfinite(number) or not low <= number <= high:
-        raise HouseDataError(f"field '{name}' is {value}; {_range(low, high)} is needed")
-    return number
-
-
-def _range(low: float, high: float) -> str:
-    if high < math.inf:
-        return f"a number from {low:g} to {high:g}"
-    return f"a number of at least {low:g}" if low > -math.inf else "a finite number"
-
-
-def _positive(name: str, value: object, high: float = math.inf) -> float:
-    number = _number(name, value, 0.0, high)
-    if number == 0.0:
-        raise HouseDataError(f"field '{name}' is 0; more than 0 is needed")
-    return number
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise HouseDataError(f"field '{name}' is {value!r}; a whole number from {low} to {high} is needed")
-    return int(value)
-
-
-def series(name: str, values: ArrayLike, slots: int, low: float = -math.inf) -> Floats:
-    """One finite number per slot as a read-only array, or an error that names the field and the slot."""
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise HouseDataError(f"field '{name}' holds something else than numbers") from None
-    if array.shape != (slots,):
-        raise HouseDataError(
-            f"field '{name}' has shape {array.shape}; one value per slot, {slots}, is needed"
-        )
-    bad = np.flatnonzero(~np.isfinite(array) | (array < low))
-    if bad.size:
-        raise HouseDataError(
-            f"field '{name}' is {array[bad[0]]} in slot {bad[0]}; {_range(low, math.inf)} is needed"
-        )
-    array.flags.writeable = False
-    return array
+_PROBABILITY_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Tariff:
-    """Retail prices of every slot.
+    """Retail prices.
 
     Attributes
     ----------
     import_eur_per_kwh, export_eur_per_kwh : array, shape (slots,)
         Paid for a kWh from the grid, received for a kWh into it; may be negative. [EUR/kWh]
+    peak_eur_per_kw : float
+        Capacity tariff: paid for the highest mean power of a slot that the home takes at its meter. [EUR/kW]
     """
 
     import_eur_per_kwh: Floats
     export_eur_per_kwh: Floats
+    peak_eur_per_kw: float = 0.0
 
 
 @dataclass(frozen=True)
-class Battery:
-    """A stationary battery; powers on its AC side, wear on energy in and out."""
+class Scenario:
+    """One way the day may turn out: warmer or colder outside, more or less sun."""
 
-    capacity_kwh: float
-    power_kw: float
-    initial_soc: float
-    final_soc: float
-    min_soc: float = 0.0
-    max_soc: float = 1.0
-    charge_efficiency: float = 1.0
-    discharge_efficiency: float = 1.0
-    wear_eur_per_kwh: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_storage("battery", self)
-        _number("battery.initial_soc", self.initial_soc, self.min_soc, self.max_soc)
-        _number("battery.final_soc", self.final_soc, 0.0, self.max_soc)
+    probability: float
+    outdoor_offset_c: float = 0.0
+    pv_factor: float = 1.0
 
 
-@dataclass(frozen=True)
-class EvSession:
-    """One stay of the vehicle: at home in slots `arrival_slot` to `departure_slot - 1`."""
-
-    arrival_slot: int
-    departure_slot: int
-    initial_soc: float
-    target_soc: float
-
-
-@dataclass(frozen=True)
-class ElectricVehicle:
-    """A vehicle with its stays; wear on discharged energy only.
-
-    Attributes
-    ----------
-    v2h : "no", "home" or "sell"
-        Whether it may discharge: not at all, to the home's load, or also into local trades.
-    """
-
-    capacity_kwh: float
-    power_kw: float
-    sessions: tuple[EvSession, ...]
-    min_soc: float = 0.0
-    max_soc: float = 1.0
-    charge_efficiency: float = 1.0
-    discharge_efficiency: float = 1.0
-    wear_eur_per_kwh: float = 0.0
-    v2h: str = "no"
-
-    def __post_init__(self) -> None:
-        _check_storage("ev", self)
-        if self.v2h not in V2H_MODES:
-            raise HouseDataError(f"field 'ev.v2h' is {self.v2h!r}; one of {', '.join(V2H_MODES)} is needed")
-        free_from = 0
-        for k, session in enumerate(self.sessions):
-            name = f"ev.sessions[{k}]"
-            _whole(f"{name}.arrival_slot", session.arrival_slot, 0, 10**9)
-            _whole(f"{name}.departure_slot", session.departure_slot, 1, 10**9)
-            if session.arrival_slot < free_from:
-                raise HouseDataError(
-                    f"field '{name}.arrival_slot' is {session.arrival_slot}; sessions follow each other, "
-                    f"{free_from} or later is needed"
-                )
-            if session.departure_slot <= session.arrival_slot:
-                raise HouseDataError(
-                    f"field '{name}.departure_slot' is {session.departure_slot}; "
-                    f"a slot after the arrival in {session.arrival_slot} is needed"
-                )
-            free_from = session.departure_slot
-            _number(f"{name}.initial_soc", session.initial_soc, self.min_soc, self.max_soc)
-            _number(f"{name}.target_soc", session.target_soc, 0.0, self.max_soc)
-
-
-@dataclass(frozen=True)
-class Appliance:
-    """A device that runs once, `hours` without a break within [earliest_h, latest_h] hours of the day."""
-
-    name: str
-    rated_kw: float
-    hours: float
-    earliest_h: float
-    latest_h: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise HouseDataError(f"field 'appliances.name' is {self.name!r}; a text is needed")
-        _number(f"appliances.{self.name}.rated_kw", self.rated_kw, 0.0)
-        _positive(f"appliances.{self.name}.hours", self.hours)
-        _number(f"appliances.{self.name}.earliest_h", self.earliest_h, 0.0)
-        _number(f"appliances.{self.name}.latest_h", self.latest_h, 0.0)
-
-    def run_slots(self, slot_hours: float) -> int:
-        """Number of slots it runs."""
-        return round(self.hours / slot_hours)
-
-    def start_slots(self, slot_hours: float, slots: int) -> range:
-        """Slots in which it may start."""
-        first = math.ceil(self.earliest_h / slot_hours - _ROUNDING)
-        end = min(math.floor(self.latest_h / slot_hours + _ROUNDING), slots)
-        return range(first, end - self.run_slots(slot_hours) + 1)
-
-
-def _check_storage(name: str, device: Battery | ElectricVehicle) -> None:
-    _positive(f"{name}.capacity_kwh", device.capacity_kwh)
-    _number(f"{name}.power_kw", device.power_kw, 0.0)
-    _number(f"{name}.max_soc", device.max_soc, 0.0, 1.0)
-    _number(f"{name}.min_soc", device.min_soc, 0.0, device.max_soc)
-    _positive(f"{name}.charge_efficiency", device.charge_efficiency, 1.0)
-    _positive(f"{name}.discharge_efficiency", device.discharge_efficiency, 1.0)
-    _number(f"{name}.wear_eur_per_kwh", device.wear_eur_per_kwh, 0.0)
+CERTAIN = (Scenario(1.0),)
+"""The day as forecast."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,10 +71,14 @@ class House:
         Length of a slot. [h]
     base_load_kw, pv_kw : array, shape (slots,)
         Load that nobody shifts and sun that could be used, mean of the slot. [kW]
+    outdoor_c : array, shape (slots,), or None
+        Outdoor temperature. [°C]
+    thermal : tuple of ThermalDevice
+        Devices with a temperature, each a field of its own in the house file.
     import_limit_kw, export_limit_kw : float or None
         Limits of the connection; None is no limit. [kW]
-    outdoor_c : array, shape (slots,), or None
-        Outdoor temperature, carried along. [°C]
+    scenarios : tuple of Scenario
+        Their probabilities sum to 1; one certain scenario by default.
 
     Raises
     ------
@@ -229,18 +94,23 @@ class House:
     name: str = "home"
     outdoor_c: Floats | None = None
     appliances: tuple[Appliance, ...] = ()
+    thermal: tuple[ThermalDevice, ...] = ()
     ev: ElectricVehicle | None = None
     battery: Battery | None = None
     import_limit_kw: float | None = None
     export_limit_kw: float | None = None
+    scenarios: tuple[Scenario, ...] = CERTAIN
+    thermal_loads: tuple[ThermalLoad, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _whole("slots", self.slots, 1, 100_000)
-        _positive("slot_hours", self.slot_hours)
+        whole("slots", self.slots, 1, 100_000)
+        positive("slot_hours", self.slot_hours)
         prices = self.tariff
+        number("tariff.peak_eur_per_kw", prices.peak_eur_per_kw, 0.0)
         fixed = Tariff(
             series("tariff.import_eur_per_kwh", prices.import_eur_per_kwh, self.slots),
             series("tariff.export_eur_per_kwh", prices.export_eur_per_kwh, self.slots),
+            prices.peak_eur_per_kw,
         )
         object.__setattr__(self, "tariff", fixed)
         object.__setattr__(self, "base_load_kw", series("base_load_kw", self.base_load_kw, self.slots, 0.0))
@@ -249,13 +119,24 @@ class House:
             object.__setattr__(self, "outdoor_c", series("outdoor_c", self.outdoor_c, self.slots))
         for limit in ("import_limit_kw", "export_limit_kw"):
             if getattr(self, limit) is not None:
-                _number(limit, getattr(self, limit), 0.0)
+                number(limit, getattr(self, limit), 0.0)
+        self._check_scenarios()
         self._check_sessions()
         self._check_appliances()
+        object.__setattr__(self, "thermal_loads", self._thermal_loads())
+
+    def _check_scenarios(self) -> None:
+        for k, scenario in enumerate(self.scenarios):
+            positive(f"scenarios[{k}].probability", scenario.probability, 1.0)
+            number(f"scenarios[{k}].outdoor_offset_c", scenario.outdoor_offset_c, -60.0, 60.0)
+            number(f"scenarios[{k}].pv_factor", scenario.pv_factor, 0.0)
+        total = sum(scenario.probability for scenario in self.scenarios)
+        if abs(total - 1.0) > _PROBABILITY_ROUNDING:
+            raise HouseDataError(f"field 'scenarios' has probabilities of {total:g} in all; 1 is needed")
 
     def _check_sessions(self) -> None:
         for k, session in enumerate(self.ev.sessions if self.ev else ()):
-            _whole(f"ev.sessions[{k}].departure_slot", session.departure_slot, 1, self.slots)
+            whole(f"ev.sessions[{k}].departure_slot", session.departure_slot, 1, self.slots)
 
     def _check_appliances(self) -> None:
         names = [appliance.name for appliance in self.appliances]
@@ -276,6 +157,16 @@ class House:
                     f"{self.slots * self.slot_hours:g} h of the plan is needed"
                 )
 
+    def _thermal_loads(self) -> tuple[ThermalLoad, ...]:
+        """Every temperature, with the band that holds in all scenarios."""
+        kinds = [device.field for device in self.thermal]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise HouseDataError(f"field '{kind}' is there twice; a home has at most one")
+        around = Surroundings(self.slots, self.slot_hours, self.outdoor_c)
+        offsets = [scenario.outdoor_offset_c for scenario in self.scenarios]
+        return tuple(device.thermal_load(around).narrowed(offsets) for device in self.thermal)
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> House:
         """House from the JSON object of a house file.
@@ -287,70 +178,47 @@ class House:
         """
         if not isinstance(data, Mapping):
             raise HouseDataError(f"a house is a JSON object, not {type(data).__name__}")
-        for name, reason in NOT_PLANNED.items():
-            if data.get(name) is not None:
-                raise HouseDataError(f"field '{name}': {reason}")
-        known = {key: value for key, value in data.items() if key not in NOT_PLANNED}
-        _check_names(cls, known, "")
-        slots = _whole("slots", known["slots"], 1, 100_000)
-        values = {key: value for key, value in known.items() if value is not None}
-        values["tariff"] = _read(Tariff, known["tariff"], "tariff")
+        check_names(data, {*_OWN_FIELDS, *ThermalDevice.kinds}, _NEEDED_FIELDS)
+        slots = whole("slots", data["slots"], 1, 100_000)
+        values = {
+            key: value for key, value in data.items() if value is not None and key not in ThermalDevice.kinds
+        }
+        values["tariff"] = read_part(Tariff, data["tariff"], "tariff")
         values.setdefault("pv_kw", np.zeros(slots))
-        if "name" in values and not isinstance(values["name"], str):
+        if not isinstance(values.get("name", ""), str):
             raise HouseDataError(f"field 'name' is {values['name']!r}; a text is needed")
         if "battery" in values:
-            values["battery"] = _read(Battery, values["battery"], "battery")
+            values["battery"] = read_part(Battery, values["battery"], "battery")
         if "ev" in values:
-            ev = _object(values["ev"], "ev")
-            sessions = _list(ev.get("sessions", []), "ev.sessions")
-            read = tuple(_read(EvSession, item, f"ev.sessions[{k}]") for k, item in enumerate(sessions))
-            values["ev"] = _read(ElectricVehicle, {**ev, "sessions": read}, "ev")
+            ev = json_object(values["ev"], "ev")
+            sessions = _read_list(EvSession, ev.get("sessions", []), "ev.sessions")
+            values["ev"] = read_part(ElectricVehicle, {**ev, "sessions": sessions}, "ev")
         if "appliances" in values:
-            items = _list(values["appliances"], "appliances")
-            values["appliances"] = tuple(
-                _read(Appliance, item, f"appliances[{k}]") for k, item in enumerate(items)
-            )
+            values["appliances"] = _read_list(Appliance, values["appliances"], "appliances")
+        if "scenarios" in values:
+            values["scenarios"] = _read_list(Scenario, values["scenarios"], "scenarios")
+        values["thermal"] = tuple(
+            read_part(kind, data[name], name)
+            for name, kind in ThermalDevice.kinds.items()
+            if data.get(name) is not None
+        )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """The house as the JSON object of a house file; devices that it lacks are left out."""
-        return {
-            key: value
-            for key, value in ((f.name, _plain(getattr(self, f.name))) for f in fields(self))
-            if value
-        }
+        found = {name: _plain(getattr(self, name)) for name in _OWN_FIELDS}
+        found |= {device.field: device.to_dict() for device in self.thermal}
+        if self.scenarios == CERTAIN:
+            del found["scenarios"]
+        return {key: value for key, value in found.items() if value is not None and value != []}
 
 
-_Part = TypeVar("_Part", Tariff, Battery, ElectricVehicle, EvSession, Appliance)
+_OWN_FIELDS = tuple(f.name for f in fields(House) if f.name not in ("thermal", "thermal_loads"))
+_NEEDED_FIELDS = ("slots", "slot_hours", "tariff", "base_load_kw")
 
 
-def _check_names(part: type, data: Mapping[str, Any], prefix: str) -> None:
-    known = {f.name for f in fields(part)}
-    for name in data:
-        if name not in known:
-            raise HouseDataError(f"field '{prefix}{name}' is unknown; known are {', '.join(sorted(known))}")
-    optional = {f.name for f in fields(part) if f.default is not field().default} | {"pv_kw"}
-    for name in sorted(known - optional):
-        if data.get(name) is None:
-            raise HouseDataError(f"field '{prefix}{name}' is missing")
-
-
-def _read(part: type[_Part], data: object, name: str) -> _Part:
-    item = _object(data, name)
-    _check_names(part, item, f"{name}.")
-    return part(**item)
-
-
-def _object(data: object, name: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise HouseDataError(f"field '{name}' is {data!r}; a JSON object is needed")
-    return data
-
-
-def _list(data: object, name: str) -> list[Any]:
-    if not isinstance(data, list):
-        raise HouseDataError(f"field '{name}' is {data!r}; a list is needed")
-    return data
+def _read_list(part: type[Part], data: object, name: str) -> tuple[Part, ...]:
+    return tuple(read_part(part, item, f"{name}[{k}]") for k, item in enumerate(json_list(data, name)))
 
 
 def _plain(value: object) -> Any:
@@ -359,6 +227,6 @@ def _plain(value: object) -> Any:
         return value.tolist()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, (Tariff, Battery, ElectricVehicle, EvSession, Appliance)):
+    if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return value

@@ -7,9 +7,11 @@ from dataclasses import replace
 import highspy
 import numpy as np
 
+from otaniemi.optimizer.devices.battery import Battery
+from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.home_program import HomeProgram
-from otaniemi.optimizer.house import Battery, ElectricVehicle, House
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.solver import INFINITY, Program, pass_program, quiet_solver
 
 _NOISE_KWH = 1e-6

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.fields import series
 from otaniemi.optimizer.home_model import CurvePoint, HomeModel
-from otaniemi.optimizer.house import House, series
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.schedule import Schedule
 from otaniemi.optimizer.sources import BATTERY, GRID, PV, V2H
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from otaniemi.optimizer.day_model import Begun, DayModel
 from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.fields import series
 from otaniemi.optimizer.home_program import State
-from otaniemi.optimizer.house import House, series
+from otaniemi.optimizer.house import House
 from otaniemi.optimizer.plan import house_of_case
 from otaniemi.optimizer.schedule import Schedule, cost_of, flows_of, schedule_from
 

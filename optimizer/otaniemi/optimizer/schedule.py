@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows
-from otaniemi.optimizer.house import Floats, House
+from otaniemi.optimizer.house import House
 
 
 @dataclass(frozen=True)

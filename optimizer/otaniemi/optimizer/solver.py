@@ -9,7 +9,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.house import Floats
+from otaniemi.optimizer.fields import Floats
 
 Ints = NDArray[np.int32]
 INFINITY = highspy.kHighsInf

@@ -39,7 +39,7 @@ def test_a_house_read_and_written_is_the_same_house() -> None:
     once = House.from_dict(house()).to_dict()
     assert House.from_dict(once).to_dict() == once
     assert once["ev"]["sessions"] == house()["ev"]["sessions"]
-    assert once["tariff"] == house()["tariff"]
+    assert once["tariff"] == house()["tariff"] | {"peak_eur_per_kw": 0.0}
 
 
 def test_devices_may_be_left_out_or_null() -> None:
@@ -51,19 +51,24 @@ def test_devices_may_be_left_out_or_null() -> None:
     assert read.pv_kw.tolist() == [0.0] * 4
 
 
-def test_thermal_devices_are_refused_by_name() -> None:
-    with pytest.raises(
-        HouseDataError, match="field 'air_conditioner': thermal devices are not planned by this version"
-    ):
-        House.from_dict(house(air_conditioner={"rated_kw": 2.4}))
-    with pytest.raises(HouseDataError, match="field 'water_heater': thermal"):
-        House.from_dict(house(water_heater={}))
-    with pytest.raises(HouseDataError, match="field 'scenarios': scenarios are not planned"):
-        House.from_dict(house(scenarios=[]))
+def test_a_thermal_device_needs_its_fields_and_the_weather() -> None:
+    room = {"rated_kw": 2.0, "cop": 3.0, "resistance_k_per_kw": 3.5, "capacity_kwh_per_k": 2.0}
+    room |= {"min_c": 23.0, "max_c": 26.0, "initial_c": 24.0}
+    read = House.from_dict(house(air_conditioner=room, outdoor_c=[20.0] * 4))
+    assert read.to_dict()["air_conditioner"] == room | {"gain_kw": 0.0}
+    with pytest.raises(HouseDataError, match=r"field 'air_conditioner\.cop' is missing"):
+        House.from_dict(house(air_conditioner={"rated_kw": 2.4}, outdoor_c=[20.0] * 4))
+    with pytest.raises(HouseDataError, match="field 'outdoor_c' is missing; 'air_conditioner' needs it"):
+        House.from_dict(house(air_conditioner=room, outdoor_c=None))
+
+
+def test_probabilities_of_scenarios_sum_to_one() -> None:
+    with pytest.raises(HouseDataError, match="field 'scenarios' has probabilities of 0.7 in all"):
+        House.from_dict(house(scenarios=[{"probability": 0.3}, {"probability": 0.4}]))
 
 
 BAD = [
-    (("heat_pump",), {}, "field 'heat_pump' is unknown"),
+    (("sauna",), {}, "field 'sauna' is unknown"),
     (("battery", "colour"), "red", "field 'battery.colour' is unknown"),
     (("ev", "sessions", 0, "driver"), "me", r"field 'ev.sessions\[0\].driver' is unknown"),
     (("slots",), 4.5, "field 'slots' is 4.5; a whole number"),

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.units import MICRO_PER_TOKEN, WH_PER_KWH
-from otaniemi.optimizer.house import Appliance, Battery, ElectricVehicle, EvSession, House, Tariff
+from otaniemi.optimizer.devices.appliance import Appliance
+from otaniemi.optimizer.devices.battery import Battery
+from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
+from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.plan import plan
 from otaniemi.platform.community import Ev
 from otaniemi.platform.data.scenario import IntArray, TradingDay

@@ -1,0 +1,62 @@
+"""The air conditioner: on or off, it cools a room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
+from otaniemi.optimizer.fields import number, positive
+
+
+@dataclass(frozen=True)
+class AirConditioner(ThermalDevice):
+    """On/off cooling of a room that warms through its envelope and by a constant gain.
+
+    Attributes
+    ----------
+    rated_kw : float
+        Electric power when on; takes `cop` times as much heat out. [kW]
+    resistance_k_per_kw, capacity_kwh_per_k : float
+        Of the room: first-order RC model.
+    gain_kw : float
+        Heat of people and devices. [kW]
+    """
+
+    field: ClassVar[str] = "air_conditioner"
+    states_field: ClassVar[str] = "ac_on"
+    temperature_field: ClassVar[str] = "room_c"
+
+    rated_kw: float
+    cop: float
+    resistance_k_per_kw: float
+    capacity_kwh_per_k: float
+    min_c: float
+    max_c: float
+    initial_c: float
+    gain_kw: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("rated_kw", "cop", "resistance_k_per_kw", "capacity_kwh_per_k"):
+            positive(f"{self.field}.{name}", getattr(self, name))
+        number(f"{self.field}.gain_kw", self.gain_kw)
+        self.check_band()
+
+    def thermal_load(self, around: Surroundings) -> ThermalLoad:
+        outdoor = around.outdoor(self.field)
+        resistance = self.resistance_k_per_kw
+        keep = float(np.exp(-around.slot_hours / (resistance * self.capacity_kwh_per_k)))
+        on = -(1.0 - keep) * resistance * self.cop * self.rated_kw
+        return ThermalLoad(
+            name=self.field,
+            level_kw=np.array([0.0, self.rated_kw]),
+            keep=np.full(around.slots, keep),
+            drift=(1.0 - keep) * (outdoor + resistance * self.gain_kw),
+            effect=np.tile([0.0, on], (around.slots, 1)),
+            outdoor_share=np.full(around.slots, 1.0 - keep),
+            low_c=np.full(around.slots, float(self.min_c)),
+            high_c=np.full(around.slots, float(self.max_c)),
+            initial_c=self.initial_c,
+        )
