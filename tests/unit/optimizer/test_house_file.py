@@ -63,7 +63,7 @@ def test_a_thermal_device_needs_its_fields_and_the_weather() -> None:
 
 
 def test_probabilities_of_scenarios_sum_to_one() -> None:
-    with pytest.raises(HouseDataError, match="field 'scenarios' has probabilities of 0.7 in all"):
+    with pytest.raises(HouseDataError, match=r"field 'scenarios' has probabilities of 0\.7 in all"):
         House.from_dict(house(scenarios=[{"probability": 0.3}, {"probability": 0.4}]))
 
 
