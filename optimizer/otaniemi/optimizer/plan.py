@@ -55,11 +55,7 @@ def plan(
     ----------
     docs/model.md
     """
-    if method not in METHODS:
-        raise HouseDataError(f"method is {method!r}; one of {', '.join(METHODS)} is needed")
-    for name, limit in (("time_limit", time_limit), ("node_limit", node_limit)):
-        if limit is not None and not limit >= 0:
-            raise HouseDataError(f"{name} is {limit}; at least 0 is needed")
+    check_request(method, case, time_limit, node_limit)
     started = time.perf_counter()
     planned = house_of_case(house, case)
     check_charges(planned)
@@ -82,10 +78,21 @@ def plan(
     )
 
 
-def house_of_case(house: House, case: int | None) -> House:
-    """The house with the devices and freedoms of a case."""
+def check_request(
+    method: str, case: int | None, time_limit: float | None = None, node_limit: int | None = None
+) -> None:
+    """Refuse what `plan` cannot be asked for."""
+    if method not in METHODS:
+        raise HouseDataError(f"method is {method!r}; one of {', '.join(METHODS)} is needed")
     if case is not None and case not in CASES:
         raise HouseDataError(f"case is {case!r}; one of {', '.join(map(str, CASES))} is needed")
+    for name, limit in (("time_limit", time_limit), ("node_limit", node_limit)):
+        if limit is not None and not limit >= 0:
+            raise HouseDataError(f"{name} is {limit}; at least 0 is needed")
+
+
+def house_of_case(house: House, case: int | None) -> House:
+    """The house with the devices and freedoms of a case."""
     if case is None:
         return house
     v2h = "home" if case == 4 else "no"
