@@ -8,6 +8,16 @@ from typing import Any
 class OptimizerError(Exception):
     """Something the optimizer cannot work with; the message says what, which and what would be valid."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from their message alone, which subclasses with fields of their own refuse.
+        return _rebuilt, (type(self), self.args), self.__dict__
+
+
+def _rebuilt(kind: type[OptimizerError], args: tuple[Any, ...]) -> OptimizerError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
 
 class HouseDataError(OptimizerError, ValueError):
     """A house, a tariff or an argument that describes no possible home."""
