@@ -79,6 +79,17 @@ def _tank(house: Json, device: Json, slot: int, before: float, level: int, offse
     return f * heated + (1 - f) * device["inlet_c"]
 
 
+def _heated(house: Json, device: Json, slot: int, before: float, level: int, offset: float) -> float:
+    resistance = device["resistance_k_per_kw"]
+    a = math.exp(-house["slot_hours"] / (resistance * device["capacity_kwh_per_k"]))
+    outside = house["outdoor_c"][slot] + offset
+    heat = (0.0, device["part_kw"] * device["part_cop"], device["full_kw"] * device["full_cop"])[level]
+    return a * before + (1 - a) * (outside + resistance * (device.get("gain_kw", 0.0) + heat))
+
+
+THERMAL["heat_pump"] = Thermal(
+    "heat_pump_level", "heated_c", lambda device: [0.0, device["part_kw"], device["full_kw"]], _heated
+)
 THERMAL["air_conditioner"] = Thermal("ac_on", "room_c", lambda device: [0.0, device["rated_kw"]], _room)
 THERMAL["water_heater"] = Thermal("heater_on", "tank_c", lambda device: [0.0, device["rated_kw"]], _tank)
 

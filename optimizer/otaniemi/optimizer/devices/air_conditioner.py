@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from otaniemi.optimizer.devices.room import check_room, room_load
 from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
-from otaniemi.optimizer.fields import number, positive
+from otaniemi.optimizer.fields import positive
 
 
 @dataclass(frozen=True)
@@ -39,24 +40,11 @@ class AirConditioner(ThermalDevice):
     gain_kw: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("rated_kw", "cop", "resistance_k_per_kw", "capacity_kwh_per_k"):
+        for name in ("rated_kw", "cop"):
             positive(f"{self.field}.{name}", getattr(self, name))
-        number(f"{self.field}.gain_kw", self.gain_kw)
+        check_room(self)
         self.check_band()
 
     def thermal_load(self, around: Surroundings) -> ThermalLoad:
-        outdoor = around.outdoor(self.field)
-        resistance = self.resistance_k_per_kw
-        keep = float(np.exp(-around.slot_hours / (resistance * self.capacity_kwh_per_k)))
-        on = -(1.0 - keep) * resistance * self.cop * self.rated_kw
-        return ThermalLoad(
-            name=self.field,
-            level_kw=np.array([0.0, self.rated_kw]),
-            keep=np.full(around.slots, keep),
-            drift=(1.0 - keep) * (outdoor + resistance * self.gain_kw),
-            effect=np.tile([0.0, on], (around.slots, 1)),
-            outdoor_share=np.full(around.slots, 1.0 - keep),
-            low_c=np.full(around.slots, float(self.min_c)),
-            high_c=np.full(around.slots, float(self.max_c)),
-            initial_c=self.initial_c,
-        )
+        level_kw = np.array([0.0, self.rated_kw])
+        return room_load(self, around, level_kw, -self.cop * level_kw)
