@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
@@ -51,6 +53,15 @@ def require_chromium() -> Path:
     """The browser to open pages with."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     return Path(found) if found else _missing("no Chromium on the PATH; run tools/setup --browser")
+
+
+@pytest.fixture(scope="session")
+def require_dask() -> ModuleType:
+    """The package of a Dask cluster."""
+    try:
+        return importlib.import_module("distributed")
+    except ImportError:
+        return _missing("distributed, Dask's cluster, is not installed; `pip install distributed`")
 
 
 @pytest.fixture(scope="session")
