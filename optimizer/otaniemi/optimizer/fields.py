@@ -15,21 +15,22 @@ from otaniemi.optimizer.errors import HouseDataError
 Floats = NDArray[np.float64]
 Part = TypeVar("Part")
 
+LARGEST = 1e9
+"""No quantity of a home is larger; solvers would take it for infinity."""
+
 
 def number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
     """`value` as a float within [low, high], or an error that names the field."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise HouseDataError(f"field '{name}' is {value!r}; a number is needed")
-    found = float(value)
-    if not math.isfinite(found) or not low <= found <= high:
+    # Compared before it is converted: an integer may be too large for a float.
+    if not abs(value) <= LARGEST or not low <= value <= high:
         raise HouseDataError(f"field '{name}' is {value}; {_range(low, high)} is needed")
-    return found
+    return float(value)
 
 
 def _range(low: float, high: float) -> str:
-    if high < math.inf:
-        return f"a number from {low:g} to {high:g}"
-    return f"a number of at least {low:g}" if low > -math.inf else "a finite number"
+    return f"a number from {max(low, -LARGEST):g} to {min(high, LARGEST):g}"
 
 
 def positive(name: str, value: object, high: float = math.inf) -> float:
@@ -51,7 +52,8 @@ def series(name: str, values: ArrayLike, slots: int, low: float = -math.inf) -> 
     """One finite number per slot as a read-only array, or an error that names the field and the slot."""
     try:
         given = np.asarray(values)
-        if given.dtype.kind not in "iuf":
+        # numpy turns a truth value among numbers into a number.
+        if given.dtype.kind not in "iuf" or (isinstance(values, list) and bool in map(type, values)):
             raise TypeError
         array = given.astype(np.float64)
     except (TypeError, ValueError):
@@ -62,10 +64,10 @@ def series(name: str, values: ArrayLike, slots: int, low: float = -math.inf) -> 
         raise HouseDataError(
             f"field '{name}' has shape {array.shape}; one value per slot, {slots}, is needed"
         )
-    bad = np.flatnonzero(~np.isfinite(array) | (array < low))
+    bad = np.flatnonzero(~(np.abs(array) <= LARGEST) | (array < low))
     if bad.size:
         raise HouseDataError(
-            f"field '{name}' is {array[bad[0]]} in slot {bad[0]}; {_range(low, math.inf)} is needed"
+            f"field '{name}' is {array[bad[0]]} in slot {bad[0]}; {_range(low, LARGEST)} is needed"
         )
     array.flags.writeable = False
     return array

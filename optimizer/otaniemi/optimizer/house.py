@@ -27,6 +27,7 @@ from otaniemi.optimizer.fields import (
 )
 
 _PROBABILITY_ROUNDING = 1e-6
+_SECOND_H, _YEAR_H = 1 / 3600, 8760.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ class House:
 
     def __post_init__(self) -> None:
         whole("slots", self.slots, 1, 100_000)
-        positive("slot_hours", self.slot_hours)
+        number("slot_hours", self.slot_hours, _SECOND_H, _YEAR_H)
         prices = self.tariff
         number("tariff.peak_eur_per_kw", prices.peak_eur_per_kw, 0.0)
         fixed = Tariff(
