@@ -52,7 +52,7 @@ class BatteryDays:
     def give(self, slot: int, wanted: Floats) -> Floats:
         """Discharge up to `wanted` and full power, within the guard and the final charge."""
         spare = (self.stored - np.maximum(self._needed[slot], self._floor)) * self._out
-        given = np.maximum(np.minimum(np.minimum(wanted, self.full), spare), 0.0)
+        given: Floats = np.maximum(np.minimum(np.minimum(wanted, self.full), spare), 0.0)
         self.stored = self.stored - given / self._out
         return given
 
@@ -61,7 +61,7 @@ class BatteryDays:
         room = ((self._ceiling if useful else self.final) - self.stored) / self._in
         forced = np.minimum((self._needed[slot] - self.stored) / self._in, most)
         forced[forced < _SAME_KWH] = 0.0
-        taken = np.maximum(np.minimum(np.maximum(np.minimum(wanted, room), forced), self.full), 0.0)
+        taken: Floats = np.maximum(np.minimum(np.maximum(np.minimum(wanted, room), forced), self.full), 0.0)
         self.stored = self.stored + self._in * taken
         return taken
 
@@ -119,7 +119,7 @@ class VehicleDays:
     def discharge(self, slot: int, wanted: Floats) -> Floats:
         """Discharge up to `wanted` and full power, within the guard and what the target needs."""
         spare = (self.stored - np.maximum(self._needed[slot], self._floor)) * self._out
-        given = np.maximum(np.minimum(np.minimum(wanted, self.full), spare), 0.0)
+        given: Floats = np.maximum(np.minimum(np.minimum(wanted, self.full), spare), 0.0)
         self.stored = self.stored - given / self._out
         return given
 
@@ -128,4 +128,4 @@ class VehicleDays:
         k = int(self._session[slot])
         if slot != self._sessions[k].departure_slot - 1:
             return np.zeros(self.stored.size)
-        return np.maximum(self._targets[k] - self.stored, 0.0)
+        return np.asarray(np.maximum(self._targets[k] - self.stored, 0.0))

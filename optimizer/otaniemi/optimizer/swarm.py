@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from otaniemi.optimizer.allocation import Allocation, Rules
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.fields import Floats, number, whole
+from otaniemi.optimizer.fields import Floats, whole
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.thermostat import Thermostat, degree_slots
 

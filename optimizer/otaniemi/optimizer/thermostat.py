@@ -101,7 +101,7 @@ def _outside(temperatures: Floats, intervals: Floats) -> Floats:
     """Distance to the nearest interval, 0 within one; infinite where there is none. [K]"""
     if intervals.shape[1] == 1:
         low, high = intervals[:, 0]
-        return np.maximum(np.maximum(low - temperatures, temperatures - high), 0.0)
+        return np.asarray(np.maximum(np.maximum(low - temperatures, temperatures - high), 0.0))
     distance = np.full(temperatures.shape, np.inf)
     for low, high in intervals.T:
         distance = np.minimum(distance, np.maximum(np.maximum(low - temperatures, temperatures - high), 0.0))
