@@ -26,7 +26,7 @@ from otaniemi.optimizer.house import House
 from otaniemi.optimizer.plan import check_request, plan
 from otaniemi.optimizer.schedule import Schedule
 
-HomeData = House | Mapping[str, Any]
+HomeData = House | Mapping[str, Any] | Callable[[], House | Mapping[str, Any]]
 Progress = Callable[[int, int | None], None]
 _Numbered = tuple[int, HomeData]
 _QUICK_CHUNK = 16
@@ -90,8 +90,9 @@ def plan_many(
 
     Parameters
     ----------
-    houses : iterable of House or of JSON objects of house files
-        May be lazy and endless: at most `chunk` x `in_flight` homes are taken whose results are not.
+    houses : iterable of House, of JSON objects of house files, or of functions that return either
+        Functions are called where the home is planned, so that reading is shared out too and its errors are the
+        home's. May be lazy and endless: at most `chunk` x `in_flight` homes are taken whose results are not.
         An error that it raises itself is raised after the results of the homes before it.
     method, case, time_limit, node_limit
         As in `plan`, for every home.
@@ -160,7 +161,9 @@ def _plan_chunk(homes: list[_Numbered], **request: Any) -> list[HomePlanned]:
 def _plan_one(index: int, home: HomeData, request: Mapping[str, Any]) -> HomePlanned:
     name = _name_of(home)
     try:
-        house = home if isinstance(home, House) else House.from_dict(home)
+        data = home() if callable(home) else home
+        name = _name_of(data)
+        house = data if isinstance(data, House) else House.from_dict(data)
         return HomePlanned(index, name, schedule=plan(house, **request))
     except OptimizerError as error:
         return HomePlanned(index, name, error=_portable(error))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -150,6 +151,14 @@ def test_a_home_that_cannot_be_planned_is_a_value_and_stops_nobody() -> None:
         assert isinstance(number, HouseDataError)
         with pytest.raises(InfeasibleHouseError):
             results[1].unwrap()
+
+
+def test_a_home_may_be_read_where_it_is_planned() -> None:
+    results = by_index(plan_many([partial(home, "read"), partial(open, "/no/such/file")], "lp", jobs=1))  # type: ignore[list-item]
+    assert results[0].name == "read"
+    assert same(results[0].unwrap(), plan(home("read"), "lp"))
+    assert isinstance(results[1].error, FileNotFoundError)
+    assert "Traceback" in results[1].error.__notes__[0]
 
 
 def test_a_process_that_dies_costs_the_home_that_killed_it_and_no_other() -> None:

@@ -52,7 +52,7 @@ def read_text(path: Path) -> str:
 
 def print_json(value: Any) -> None:
     """Print for machines: one JSON document on stdout, nothing else."""
-    print(json.dumps(value))
+    print(json.dumps(value), flush=True)
 
 
 class Bars(Progress):
