@@ -13,13 +13,14 @@ J. Kennedy and R. Eberhart, *A discrete binary version of the particle swarm alg
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.optimizer.allocation import Allocation, Rules
+from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.fields import Floats, whole
 from otaniemi.optimizer.house import House
@@ -75,10 +76,8 @@ class SwarmRun:
 
     Attributes
     ----------
-    levels : mapping
-        Level of every slot by thermal device, shape (slots,).
-    starts : mapping
-        Start slot by appliance.
+    choices : Choices
+        Levels and starts.
     cost_eur : float
         Of the flows that the rules make of it, without penalties. [EUR]
     degree_slots : float
@@ -90,8 +89,7 @@ class SwarmRun:
     """
 
     seed: int
-    levels: Mapping[str, Levels]
-    starts: Mapping[str, int]
+    choices: Choices
     cost_eur: float
     degree_slots: float
     missing_kwh: float
@@ -273,10 +271,10 @@ class _Judge:
         return tuple(
             SwarmRun(
                 seed=seed,
-                levels={load.name: level[k] for load, level in zip(house.thermal_loads, levels, strict=True)},
-                starts={
-                    item.name: int(start) for item, start in zip(house.appliances, starts[k], strict=True)
-                },
+                choices=Choices(
+                    {item.name: int(start) for item, start in zip(house.appliances, starts[k], strict=True)},
+                    {load.name: level[k] for load, level in zip(house.thermal_loads, levels, strict=True)},
+                ),
                 cost_eur=float(cost[k]),
                 degree_slots=float(outside[k]),
                 missing_kwh=float(missing[k]),
