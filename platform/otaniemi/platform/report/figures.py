@@ -1,13 +1,11 @@
-"""The report's charts as Plotly figures in plain dictionaries.
-
-Text and grid get their colours from the page, which knows its theme; the colour "ink" stands for that of its text.
-"""
+"""The charts of a run's report."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from otaniemi.platform.report import colours
+from otaniemi.platform.report import charts, colours
+from otaniemi.platform.report.charts import Figure
 from otaniemi.platform.report.series import (
     Curve,
     book_curve,
@@ -20,7 +18,6 @@ from otaniemi.platform.report.series import (
 )
 from otaniemi.platform.results import BookOrder, FloatArray, HomeResult, RunRecord, SampleBook
 
-Figure = dict[str, Any]
 SYMBOLS = ("circle", "diamond", "triangle-up", "square")
 
 
@@ -44,13 +41,15 @@ def every(record: RunRecord) -> dict[str, Figure]:
 def community(record: RunRecord) -> Figure:
     """Supply above zero and use below, mean power of each slot in kW; dotted: what was bought from neighbours."""
     flow, x = community_flow(record), slot_edges(record)
-    traces = [_area(x, kw, name, up=True) for name, kw in flow.supply_kw.items()]
+    traces = [_device(x, kw, name, up=True) for name, kw in flow.supply_kw.items()]
     traces += [
-        _area(x, -kw, name, up=False, in_legend=name not in flow.supply_kw)
+        _device(x, -kw, name, up=False, in_legend=name not in flow.supply_kw)
         for name, kw in flow.use_kw.items()
     ]
-    traces.append(_steps(x, [*flow.traded_kw], "bought from neighbours", "kW", "ink", dash="dot", width=2))
-    return {"data": traces, "layout": _time_layout("kW", height=420)}
+    traces.append(
+        charts.steps(x, [*flow.traded_kw], "bought from neighbours", "kW", "ink", dash="dot", width=2)
+    )
+    return {"data": traces, "layout": charts.time_layout("kW", height=420)}
 
 
 def prices(record: RunRecord) -> Figure:
@@ -58,10 +57,14 @@ def prices(record: RunRecord) -> Figure:
     x, (low, high) = slot_edges(record), local_band(record)
     band = "feed-in to import less local fee"
     traces: list[Figure] = [
-        _steps(x, low, band, "", "rgba(0,0,0,0)", hoverinfo="skip", showlegend=False),
-        _steps(x, high, band, "", "rgba(0,0,0,0)", fill="tonexty", fillcolor=colours.BAND, hoverinfo="skip"),
-        _steps(x, [p / 1e4 for p in record.import_micro], "retail import", "ct/kWh", colours.IMPORT, width=2),
-        _steps(
+        charts.steps(x, low, band, "", "rgba(0,0,0,0)", hoverinfo="skip", showlegend=False),
+        charts.steps(
+            x, high, band, "", "rgba(0,0,0,0)", fill="tonexty", fillcolor=colours.BAND, hoverinfo="skip"
+        ),
+        charts.steps(
+            x, [p / 1e4 for p in record.import_micro], "retail import", "ct/kWh", colours.IMPORT, width=2
+        ),
+        charts.steps(
             x,
             [p / 1e4 for p in record.feed_in_micro],
             "retail feed-in",
@@ -98,7 +101,7 @@ def prices(record: RunRecord) -> Figure:
                 },
             }
         )
-    return {"data": traces, "layout": _time_layout("ct/kWh", height=400)}
+    return {"data": traces, "layout": charts.time_layout("ct/kWh", height=400)}
 
 
 def worth(record: RunRecord) -> Figure:
@@ -125,13 +128,13 @@ def worth(record: RunRecord) -> Figure:
         "hovertemplate": "%{y}: %{x:.2f} EUR<extra></extra>",
         "showlegend": False,
     }
-    return {"data": [bar], "layout": _bar_layout("cost of all homes, EUR", 210)}
+    return {"data": [bar], "layout": charts.bar_layout("cost of all homes, EUR", 210)}
 
 
 def homes(record: RunRecord) -> Figure:
     """A pair of bars for each home, alone and with the market, and its saving; the worst-off home is marked. [EUR]"""
     every = gains(record)[::-1]
-    names = [_label(gain.home.name) for gain in every]
+    names = [charts.label(gain.home.name) for gain in every]
     reach = max((abs(v) for gain in every for v in (gain.alone_eur, gain.market_eur)), default=1.0) or 1.0
     pair = [
         {
@@ -160,7 +163,7 @@ def homes(record: RunRecord) -> Figure:
         }
         for index, (gain, name) in enumerate(zip(every, names, strict=True))
     ]
-    layout = _bar_layout(
+    layout = charts.bar_layout(
         "cost, EUR",
         110 + (34 if len(every) <= 30 else 20) * len(every),
     )
@@ -177,7 +180,7 @@ def order_book(book: SampleBook) -> Figure:
     price, volume = book.price_micro / 1e4, sum(o.fill_wh for o in book.orders if o.buy) / 1e3
     reach = max([*demand.kwh, *supply.kwh, volume])
     guide = {"type": "line", "xref": "x", "yref": "y", "line": {"dash": "dot", "width": 1.5, "color": "ink"}}
-    layout = _layout(400) | {
+    layout = charts.layout(400) | {
         "xaxis": {"title": {"text": "cumulative energy, kWh"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "limit price, ct/kWh"}},
         "hovermode": "closest",
@@ -224,8 +227,8 @@ def imbalance(record: RunRecord) -> Figure:
     }
     rows = [(causes.get(cause, cause), wh / 1e3) for cause, wh in record.imbalance_split_wh.items()][::-1]
     return {
-        "data": [_single_bars(rows, "kWh", 2)],
-        "layout": _bar_layout("absolute deviation, kWh", 90 + 44 * len(rows)),
+        "data": [charts.single_bars(rows, "kWh", 2)],
+        "layout": charts.bar_layout("absolute deviation, kWh", 90 + 44 * len(rows)),
     }
 
 
@@ -235,8 +238,8 @@ def gas(record: RunRecord) -> Figure:
         ((category, amount / 1e6) for category, amount in record.gas.items()), key=lambda row: row[1]
     )
     return {
-        "data": [_single_bars(rows, "Mgas", 3)],
-        "layout": _bar_layout("million gas", 90 + 30 * len(rows)),
+        "data": [charts.single_bars(rows, "Mgas", 3)],
+        "layout": charts.bar_layout("million gas", 90 + 30 * len(rows)),
     }
 
 
@@ -244,11 +247,12 @@ def home_devices(record: RunRecord) -> Figure:
     """One home's power by device: a template whose values the page fills in for the chosen home."""
     x = slot_edges(record)
     feeding, taking = ("pv", "battery", "ev"), ("load", "appliances", "battery", "ev")
-    traces = [_area(x, None, name, up=True) | {"meta": [name, -1]} for name in feeding]
+    traces = [_device(x, None, name, up=True) | {"meta": [name, -1]} for name in feeding]
     traces += [
-        _area(x, None, name, up=False, in_legend=name not in feeding) | {"meta": [name, 1]} for name in taking
+        _device(x, None, name, up=False, in_legend=name not in feeding) | {"meta": [name, 1]}
+        for name in taking
     ]
-    return {"data": traces, "layout": _time_layout("kW", height=300)}
+    return {"data": traces, "layout": charts.time_layout("kW", height=300)}
 
 
 def home_energy(record: RunRecord) -> Figure:
@@ -261,11 +265,11 @@ def home_energy(record: RunRecord) -> Figure:
         ("meter", "meter", "ink", "solid", 1.5),
     )
     traces = [
-        _steps(x, None, name, "kW", colour, dash=dash, width=width) | {"meta": [key, 0]}
+        charts.steps(x, None, name, "kW", colour, dash=dash, width=width) | {"meta": [key, 0]}
         for key, name, colour, dash, width in lines
     ]
     traces[0]["opacity"] = 0.55
-    return {"data": traces, "layout": _time_layout("kW", height=300)}
+    return {"data": traces, "layout": charts.time_layout("kW", height=300)}
 
 
 def home_storage(record: RunRecord) -> Figure:
@@ -284,7 +288,7 @@ def home_storage(record: RunRecord) -> Figure:
         }
         for name, dash in (("battery", "solid"), ("ev", "dash"))
     ]
-    layout = _time_layout("%", height=220)
+    layout = charts.time_layout("%", height=220)
     layout["yaxis"] |= {"range": [-4, 104], "dtick": 25}
     layout["showlegend"] = True
     return {"data": traces, "layout": layout}
@@ -323,37 +327,8 @@ def _percent(soc: FloatArray) -> list[float | None]:
     return [None if value != value else round(100 * float(value), 1) for value in soc]
 
 
-def _label(name: str) -> str:
-    """A name as Plotly shall show it: its own markup must not be read as markup."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _area(x: list[str], kw: FloatArray | None, device: str, *, up: bool, in_legend: bool = True) -> Figure:
-    colour = colours.DEVICE[device]
-    values = None if kw is None else [round(float(v), 3) for v in (*kw, kw[-1])]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": colours.NAME[device],
-        "x": x,
-        "y": values,
-        "stackgroup": "up" if up else "down",
-        "line": {"shape": "hv", "width": 0, "color": colour},
-        "fillcolor": colour + ("e0" if up else "99"),
-        "legendgroup": device,
-        "showlegend": in_legend,
-        "hovertemplate": "%{y:.2f} kW",
-    }
-
-
-def _steps(x: list[str], y: list[float] | None, name: str, unit: str, colour: str, **more: Any) -> Figure:
-    line = {"shape": "hv", "color": colour, "width": more.pop("width", 0), "dash": more.pop("dash", "solid")}
-    values = None if y is None else [round(float(v), 4) for v in (*y, y[-1])]
-    return (
-        {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": values, "line": line}
-        | {"hovertemplate": f"%{{y:.2f}} {unit}"}
-        | more
-    )
+def _device(x: list[str], kw: FloatArray | None, device: str, *, up: bool, in_legend: bool = True) -> Figure:
+    return charts.area(x, kw, colours.NAME[device], colours.DEVICE[device], up=up, in_legend=in_legend)
 
 
 def _staircase(curve: Curve, name: str, colour: str, dash: str) -> Figure:
@@ -363,7 +338,7 @@ def _staircase(curve: Curve, name: str, colour: str, dash: str) -> Figure:
             colours.SOURCE.get(order.source, order.source),
             f"{order.price_micro / 1e4:.2f} ct/kWh",
         )
-        return f"account {order.account}, {_label(source)}, {limit}<br>{filled}"
+        return f"account {order.account}, {charts.label(source)}, {limit}<br>{filled}"
 
     return {
         "type": "scatter",
@@ -375,51 +350,4 @@ def _staircase(curve: Curve, name: str, colour: str, dash: str) -> Figure:
         "hovertemplate": "%{text}",
         "line": {"color": colour, "width": 2.5, "dash": dash},
         "marker": {"size": 5},
-    }
-
-
-def _single_bars(rows: list[tuple[str, float]], unit: str, digits: int) -> Figure:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "y": [_label(name) for name, _ in rows],
-        "x": [value for _, value in rows],
-        "text": [f"{value:.{digits}f} {unit}" for _, value in rows],
-        "textposition": "auto",
-        "marker": {"color": colours.MARKET},
-        "hovertemplate": f"%{{y}}: %{{x:.{digits}f}} {unit}<extra></extra>",
-        "showlegend": False,
-    }
-
-
-def _layout(height: int) -> Figure:
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "legend": {
-            "orientation": "h",
-            "y": 1.03,
-            "yanchor": "bottom",
-            "x": 0,
-            "xanchor": "left",
-            "traceorder": "normal",
-        },
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "dragmode": "zoom",
-    }
-
-
-def _time_layout(y_title: str, *, height: int) -> Figure:
-    return _layout(height) | {
-        "xaxis": {"type": "date", "automargin": True, "title": {"text": "local time"}},
-        "yaxis": {"title": {"text": y_title}, "automargin": True, "zeroline": True},
-        "hovermode": "x unified",
-    }
-
-
-def _bar_layout(x_title: str, height: int) -> Figure:
-    return _layout(height) | {
-        "xaxis": {"title": {"text": x_title}, "automargin": True, "zeroline": True},
-        "yaxis": {"automargin": True, "type": "category", "ticksuffix": "  "},
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
+from otaniemi.platform.report.document import bullets, chart, section, soft
 from otaniemi.platform.report.series import gains, most_active
 from otaniemi.platform.results import HomeResult, RunRecord
 
@@ -22,7 +23,7 @@ def every(record: RunRecord, shown: Sequence[HomeResult]) -> str:
         _imbalance(record),
         _chain(record),
         _audit(record),
-        _section("Notes", "", _list([f"Data: {source(record)}.", *record.notes])),
+        section("Notes", "", bullets([f"Data: {source(record)}.", *record.notes])),
     )
     return "\n".join(part for part in parts if part)
 
@@ -33,41 +34,41 @@ def source(record: RunRecord) -> str:
 
 
 def _energy(record: RunRecord) -> str:
-    return _section(
+    return section(
         "The community's energy",
         "Mean power of each slot in kW, all homes together. Above zero: where power came from. Below: what it was used "
         "for. The two sides are equal. What neighbours passed to each other stays inside; the grid is the community's "
         "exchange with the outside.",
-        _chart("community", f"Stacked areas of supply and use in kW over {len(record.slot_starts)} slots"),
+        chart("community", f"Stacked areas of supply and use in kW over {len(record.slot_starts)} slots"),
     )
 
 
 def _limits(record: RunRecord) -> str:
-    return _section("What limited the market", "", _list(record.limits)) if record.limits else ""
+    return section("What limited the market", "", bullets(record.limits)) if record.limits else ""
 
 
 def _prices(record: RunRecord) -> str:
-    return _section(
+    return section(
         "Prices",
         "What a kWh cost in each session. Marks are clearing prices, larger where more was traded. Inside the band, "
         "from feed-in to import less the local fee, a local trade serves both sides; the buyer pays the fee of "
         f"{record.local_fee_micro / 1e4:g} ct/kWh on top.",
-        _chart("prices", "Clearing prices of every session between retail import and feed-in, ct/kWh"),
+        chart("prices", "Clearing prices of every session between retail import and feed-in, ct/kWh"),
     )
 
 
 def _worth(record: RunRecord) -> str:
     knows = "a perfect forecast" if record.summary["forecast"] == "perfect" else "the same forecasts"
-    return _section(
+    return section(
         "What the market was worth",
         f"Costs against the metered truth, all planned with {knows}, with network fees and equal final states of "
         "charge. A negative cost is an income.",
-        _chart("worth", "Cost of the community in EUR: alone, with the market, planned as one")
+        chart("worth", "Cost of the community in EUR: alone, with the market, planned as one")
         + "<h3>Who gained</h3>"
-        + _soft(
+        + soft(
             "Each home's cost alone and with the market; the number is what the market saved it, largest first."
         )
-        + _chart("homes", "Cost of each home in EUR, alone and with the market")
+        + chart("homes", "Cost of each home in EUR, alone and with the market")
         + _gains_table(record),
     )
 
@@ -83,7 +84,7 @@ def _one_home(record: RunRecord, shown: Sequence[HomeResult]) -> str:
         if len(shown) < len(record.homes)
         else ""
     )
-    return _section(
+    return section(
         "One home",
         f"What it planned, traded, nominated and metered, and what that cost.{some}",
         f'<p><label for="home">Home</label><select id="home">{options}</select></p>'
@@ -98,22 +99,22 @@ def _one_home(record: RunRecord, shown: Sequence[HomeResult]) -> str:
 def _book(record: RunRecord) -> str:
     book = record.book
     if book is None:
-        return _section("Order book", "No market of this run traded, so there is no book to show.", "")
+        return section("Order book", "No market of this run traded, so there is no book to show.", "")
     start = datetime.fromisoformat(record.slot_starts[book.slot_index])
-    return _section(
+    return section(
         "Order book",
         f"The market that traded most: {book.session_name}, slot from {start:%d %B %H:%M}, {len(book.orders)} orders. "
         f"Where the staircases cross, one price clears for all: {book.price_micro / 1e4:.2f} ct/kWh.",
-        _chart("book", "Demand and supply staircases with the clearing price"),
+        chart("book", "Demand and supply staircases with the clearing price"),
     )
 
 
 def _imbalance(record: RunRecord) -> str:
-    return _section(
+    return section(
         "Imbalance",
         f"Energy metered otherwise than traded, by cause; {record.summary['imbalance_wh'] / 1e3:.2f} kWh were settled "
         "as imbalance.",
-        _chart("imbalance", "Imbalance by cause in kWh"),
+        chart("imbalance", "Imbalance by cause in kWh"),
     )
 
 
@@ -130,10 +131,10 @@ def _chain(record: RunRecord) -> str:
     lines = "".join(
         f'<tr><td>{name}</td><td class="number">{value}</td></tr>' for name, value in rows.items()
     )
-    return _section(
+    return section(
         "Gas and chain",
         f"{s['gas']['total'] / 1e6:.2f} million gas in {s['transactions']} transactions and {record.blocks} blocks.",
-        _chart("gas", "Gas by category, million gas")
+        chart("gas", "Gas by category, million gas")
         + f'<table>{lines}</table><p class="soft">Last block: <code>{escape(record.head_hash)}</code></p>',
     )
 
@@ -142,11 +143,11 @@ def _audit(record: RunRecord) -> str:
     tone, words = (
         ("good", "Everything holds ✓") if record.summary["audit"]["ok"] else ("bad", "Something is wrong ✗")
     )
-    return _section(
+    return section(
         "Audit",
         "Orders, clearing, fills, schedules, meters, bills and balances recomputed from the chain and the published "
         "leaves, without the platform's store. To repeat it: otaniemi audit, with this folder.",
-        f'<p class="{tone}"><strong>{words}</strong></p>' + _list(record.audit_lines),
+        f'<p class="{tone}"><strong>{words}</strong></p>' + bullets(record.audit_lines),
     )
 
 
@@ -171,21 +172,5 @@ def _gains_table(record: RunRecord) -> str:
     return f"<details><summary>The same as a table</summary>{table}</details>"
 
 
-def _section(title: str, text: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{_soft(text) if text else ''}{body}</section>"
-
-
-def _soft(text: str) -> str:
-    return f'<p class="soft">{escape(text)}</p>'
-
-
-def _chart(name: str, words: str) -> str:
-    return f'<div class="chart" id="chart-{name}" role="img" aria-label="{escape(words)}"></div>'
-
-
 def _part(name: str, title: str) -> str:
-    return f'<div id="part-{name}"><h3>{escape(title)}</h3>{_chart(name, title)}</div>'
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return f'<div id="part-{name}"><h3>{escape(title)}</h3>{chart(name, title)}</div>'
