@@ -90,8 +90,22 @@ def _heated(house: Json, device: Json, slot: int, before: float, level: int, off
 THERMAL["heat_pump"] = Thermal(
     "heat_pump_level", "heated_c", lambda device: [0.0, device["part_kw"], device["full_kw"]], _heated
 )
+
+
+def _heated(house: Json, device: Json, slot: int, before: float, level: int, offset: float) -> float:
+    resistance = device["resistance_k_per_kw"]
+    a = math.exp(-house["slot_hours"] / (resistance * device["capacity_kwh_per_k"]))
+    heat = [0.0, device["part_cop"] * device["part_kw"], device["full_cop"] * device["full_kw"]][level]
+    outside = house["outdoor_c"][slot] + offset
+    return a * before + (1 - a) * (outside + resistance * (device.get("gain_kw", 0.0) + heat))
+
+
 THERMAL["air_conditioner"] = Thermal("ac_on", "room_c", lambda device: [0.0, device["rated_kw"]], _room)
 THERMAL["water_heater"] = Thermal("heater_on", "tank_c", lambda device: [0.0, device["rated_kw"]], _tank)
+
+THERMAL["heat_pump"] = Thermal(
+    "heat_pump_level", "heated_c", lambda device: [0.0, device["part_kw"], device["full_kw"]], _heated
+)
 
 
 def thermal_of(house: Json) -> dict[str, Thermal]:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from .house_twin import FLOWS, Json, day_cost, next_temperature, scenarios_of, temperatures, thermal_of
 
 House = dict[str, Any]
-DEVICES = ("air_conditioner", "water_heater", "appliances", "ev", "battery", "pv")
+DEVICES = ("air_conditioner", "water_heater", "heat_pump", "appliances", "ev", "battery", "pv")
+OFTEN = dict.fromkeys(DEVICES, 0.7) | {"heat_pump": 0.3}
 KINDS = ("scenarios", "negative", "feed_in_above", "import_limit", "export_limit", "peak")
 """What makes a house harder: several scenarios, negative prices, feed-in above the import price, ..."""
 
@@ -43,7 +44,7 @@ def random_house(
     rng = np.random.default_rng(seed)
     count = slots or int(rng.integers(6, 121))
     dt = slot_hours or float(rng.choice([h for h in SLOT_HOURS if h * count <= 36]))
-    has = devices if devices is not None else tuple(d for d in DEVICES if rng.random() < 0.7)
+    has = devices if devices is not None else tuple(d for d in DEVICES if rng.random() < OFTEN[d])
     hard = kinds if kinds is not None else tuple(k for k in KINDS if rng.random() < 0.3)
     hours = (rng.integers(0, 24) + dt * (np.arange(count) + 0.5)) % 24
     house: House = {
@@ -72,6 +73,8 @@ def random_house(
         house["air_conditioner"] = _air_conditioner(rng)
     if "water_heater" in has:
         house["water_heater"] = _water_heater(rng, count, dt)
+    if "heat_pump" in has:
+        house["heat_pump"] = _heat_pump(rng, float(np.mean(house["outdoor_c"])))
     if "appliances" in has:
         house["appliances"] = _appliances(rng, count, dt)
     if "battery" in has:
@@ -132,6 +135,22 @@ def _water_heater(rng: np.random.Generator, slots: int, dt: float) -> House:
     if rng.random() < 0.5:
         heater["capacity_kwh_per_k"] = round(1.163e-3 * volume, 4)
     return heater
+
+
+def _heat_pump(rng: np.random.Generator, outdoor_c: float) -> House:
+    low = round(outdoor_c + float(rng.uniform(4, 12)), 1)
+    return {
+        "part_kw": round(float(rng.uniform(0.5, 1.0)), 3),
+        "full_kw": round(float(rng.uniform(1.5, 3.0)), 3),
+        "part_cop": 3.6,
+        "full_cop": 2.9,
+        "resistance_k_per_kw": round(float(rng.uniform(2.0, 4.0)), 3),
+        "capacity_kwh_per_k": round(float(rng.uniform(2.0, 4.0)), 3),
+        "gain_kw": 0.2,
+        "min_c": low,
+        "max_c": low + 3.0,
+        "initial_c": low + 1.0,
+    }
 
 
 def _appliances(rng: np.random.Generator, slots: int, dt: float) -> list[House]:
@@ -343,6 +362,7 @@ WIDER = {
     "warmer room": ("air_conditioner", "max_c", 1.0),
     "cooler room": ("air_conditioner", "min_c", -1.0),
     "hotter tank": ("water_heater", "max_c", 2.0),
+    "warmer space": ("heat_pump", "max_c", 1.0),
     "cooler tank": ("water_heater", "min_c", -2.0),
     "battery power": ("battery", "power_kw", 1.0),
     "battery depth": ("battery", "min_soc", -0.1),

@@ -24,8 +24,9 @@ def test_a_thermostat_plan_keeps_every_equation(seed: int) -> None:
 
 def test_random_houses_come_in_all_kinds() -> None:
     houses = [random_house(seed).house for seed in range(60)]
-    for field in ("air_conditioner", "water_heater", "appliances", "ev", "battery", "scenarios"):
+    for field in ("air_conditioner", "water_heater", "heat_pump", "appliances", "ev", "battery"):
         assert 10 < sum(bool(house.get(field)) for house in houses) < 55
+    assert 10 < sum("scenarios" in house for house in houses) < 30
     assert any(len(house["ev"]["sessions"]) == 2 for house in houses if house.get("ev"))
     assert any(min(house["tariff"]["import_eur_per_kwh"]) < 0 for house in houses)
     assert {house["slot_hours"] for house in houses} == {0.1, 0.2, 0.25, 0.5, 1.0}
@@ -50,6 +51,16 @@ def test_the_tank_follows_its_equation() -> None:
     a = math.exp(-0.5 / 58.15)
     heated = 1020 - 975 * a
     assert temperatures(house, "water_heater", [1]) == pytest.approx([0.75 * heated + 2.5])
+
+
+def test_the_heated_space_follows_its_equation_at_every_level() -> None:
+    # a = exp(-1 / (2 x 5)); heat 0, 3 x 1 = 3 and 2 x 2 = 4 kW: 0, 6 and 8 K above 0 °C outside.
+    pump = {"part_kw": 1, "full_kw": 2, "part_cop": 3, "full_cop": 2}
+    pump |= {"resistance_k_per_kw": 2, "capacity_kwh_per_k": 5, "initial_c": 20}
+    house = {"slot_hours": 1.0, "outdoor_c": [0, 0, 0], "heat_pump": pump}
+    a = math.exp(-0.1)
+    part, full = 6 + 14 * a, 8 + (6 + 14 * a - 8) * a
+    assert temperatures(house, "heat_pump", [1, 2, 0]) == pytest.approx([part, full, full * a])
 
 
 BREACHES: list[tuple[tuple[Any, ...], Any, str]] = [
