@@ -45,8 +45,15 @@ def test_a_thermostat_switches_at_the_edges_of_its_band() -> None:
 
 def test_a_tank_is_heated_ahead_of_a_draw_that_the_heater_cannot_follow() -> None:
     heater = {
-        **{"rated_kw": 2.0, "volume_l": 100.0, "resistance_k_per_kw": 1e6, "capacity_kwh_per_k": 1.0},
-        **{"min_c": 40.0, "max_c": 60.0, "initial_c": 50.0, "inlet_c": 10.0, "ambient_c": 20.0},
+        "rated_kw": 2.0,
+        "volume_l": 100.0,
+        "resistance_k_per_kw": 1e6,
+        "capacity_kwh_per_k": 1.0,
+        "min_c": 40.0,
+        "max_c": 60.0,
+        "initial_c": 50.0,
+        "inlet_c": 10.0,
+        "ambient_c": 20.0,
         "draw_l": [0.0, 0.0, 0.0, 30.0, 0.0, 0.0],
     }
     house = make_house(water_heater=heater)
