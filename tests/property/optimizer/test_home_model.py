@@ -16,8 +16,8 @@ from otaniemi.optimizer.offers import offers, steps_of_curve
 from otaniemi.optimizer.plan import plan
 from otaniemi.optimizer.replan import replan
 
+from ...support.house_twin import judge
 from .homes import homes
-from .twin import faults, recost
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 FEE = 0.02
@@ -185,7 +185,7 @@ def test_replanning_what_went_as_planned_changes_no_cost(data: dict[str, Any], s
     after = replan(house, before, now, state, np.zeros(house.slots))
     assert after.cost_eur == pytest.approx(before.cost_eur, abs=5e-6)
     assert 0.0 <= after.gap_eur <= 1e-6
-    assert faults(data, after.to_dict()) == []
+    assert judge(data, after.to_dict()).findings == []
 
 
 @few
@@ -194,6 +194,7 @@ def test_replanning_delivers_the_committed_trades(data: dict[str, Any], seed: in
     house = House.from_dict(data)
     trades = np.random.default_rng(seed).normal(0.0, 1.0, house.slots)
     after = replan(house, plan(house), 0, State(), trades).to_dict()
-    assert faults(data, after) == []
+    verdict = judge(data, after)
+    assert verdict.findings == []
     assert after["traded_kw"] == pytest.approx(trades / house.slot_hours)
-    assert recost(data, after) == pytest.approx(after["cost_eur"], abs=1e-6)
+    assert verdict.cost_eur == pytest.approx(after["cost_eur"], abs=1e-6)
