@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from otaniemi.optimizer.devices.thermal import Levels
+from otaniemi.optimizer.fields import Floats
+from otaniemi.optimizer.home_program import appliance_load
+from otaniemi.optimizer.house import House
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,3 +27,21 @@ class Choices:
 
     starts: Mapping[str, int]
     levels: Mapping[str, Levels]
+
+    def device_kwh(self, house: House) -> Floats:
+        """Energy of appliances and thermal devices in every slot, shape (slots,). [kWh]
+
+        Raises
+        ------
+        HouseDataError
+            A start outside its window, or an appliance without one.
+        """
+        return appliance_load(house, self.starts) + thermal_load(house, self.levels)
+
+
+def thermal_load(house: House, levels: Mapping[str, Levels]) -> Floats:
+    """Energy of the thermal devices in every slot, shape (slots,). [kWh]"""
+    load = np.zeros(house.slots)
+    for device in house.thermal_loads:
+        load += device.level_kw[levels[device.name]] * house.slot_hours
+    return load

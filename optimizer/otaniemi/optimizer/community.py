@@ -16,7 +16,8 @@ from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges, explain
 from otaniemi.optimizer.plan import plan
-from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, Program, exact_solver
+from otaniemi.optimizer.solver import INFINITY, KeptProgram, exact_solver
+from otaniemi.optimizer.stack import Place, Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +88,9 @@ class CommunityModel:
         ]
         for home in self._homes:
             _open_local(home, local_fee_eur_per_kwh)
-        self._program, self._columns = _stack(self._homes, [home.program for home in self._homes])
-        for home, rows, columns in zip(
-            self._homes,
-            _parts([home.program.row_lower.size for home in self._homes]),
-            self._columns,
-            strict=True,
-        ):
-            home.program.cost = self._program.cost[columns]
-            home.program.lower, home.program.upper = (
-                self._program.lower[columns],
-                self._program.upper[columns],
-            )
-            home.program.row_lower = self._program.row_lower[rows]
-            home.program.row_upper = self._program.row_upper[rows]
-        self._kept = KeptProgram(self._program)
+        self._stack = Stack(self._homes, [1.0] * len(self._homes))
+        self._stack.attach(_balanced(self._stack).program())
+        self._kept = KeptProgram(self._stack.program)
 
     def set_forecast(self, base_kw: ArrayLike, pv_kw: ArrayLike) -> None:
         """Plan with this load and sun, shape (homes, slots). [kW]"""
@@ -154,11 +143,10 @@ class CommunityModel:
 
     def _solved(self) -> tuple[Flows, ...]:
         if not self._kept.solve():
-            raise next(explain(home, home.program) for home in self._homes if not _has_plan(home))
-        solution = self._kept.solution()
-        return tuple(
-            home.flows(solution[columns]) for home, columns in zip(self._homes, self._columns, strict=True)
-        )
+            raise next(
+                explain([Place.alone(home)], home.program) for home in self._homes if not _has_plan(home)
+            )
+        return self._stack.flows(self._kept.solution())
 
 
 def community_optimum(
@@ -227,57 +215,41 @@ def _open_local(home: HomeProgram, fee: float) -> None:
     home.set_local_caps(np.full(slots, INFINITY), np.full(slots, INFINITY))
 
 
-def _parts(sizes: Sequence[int]) -> list[slice]:
-    """Where each of several arrays lies when they are laid end to end."""
-    ends = np.cumsum(sizes)
-    return [slice(int(end - size), int(end)) for size, end in zip(sizes, ends, strict=True)]
-
-
-def _stack(homes: Sequence[HomeProgram], programs: Sequence[Program]) -> tuple[Program, list[slice]]:
-    """One program of all homes in which local purchases equal local sales, and the columns of each home."""
-    columns = _parts([program.cost.size for program in programs])
-    rows = _parts([program.row_lower.size for program in programs])
-    slots = homes[0].house.slots
-    shared = np.arange(rows[-1].stop, rows[-1].stop + slots, dtype=np.int32)
-    entries: list[tuple[Ints, Ints, Floats]] = []
-    for home, program, own_columns, own_rows in zip(homes, programs, columns, rows, strict=True):
-        entries.append((program.rows + own_rows.start, program.columns + own_columns.start, program.values))
-        entries.append((shared, home.column["local_buy"] + own_columns.start, np.ones(slots)))
-        entries.append((shared, home.column["local_sell"] + own_columns.start, -np.ones(slots)))
-    integers = [
-        program.integer + own.start
-        for program, own in zip(programs, columns, strict=True)
-        if program.integer is not None
-    ]
-    whole = Program(
-        cost=np.concatenate([program.cost for program in programs]),
-        lower=np.concatenate([program.lower for program in programs]),
-        upper=np.concatenate([program.upper for program in programs]),
-        row_lower=np.concatenate([*(program.row_lower for program in programs), np.zeros(slots)]),
-        row_upper=np.concatenate([*(program.row_upper for program in programs), np.zeros(slots)]),
-        rows=np.concatenate([rows for rows, _, _ in entries]).astype(np.int32),
-        columns=np.concatenate([columns for _, columns, _ in entries]).astype(np.int32),
-        values=np.concatenate([values for _, _, values in entries]),
-        integer=np.concatenate(integers) if integers else None,
+def _balanced(stack: Stack) -> Extension:
+    """The homes' program in which local purchases equal local sales."""
+    extended = Extension(stack.program)
+    slots = stack.places[0].home.house.slots
+    rows, ones = np.arange(slots, dtype=np.int32), np.ones(slots)
+    bought = [place.column("local_buy") for place in stack.places]
+    sold = [place.column("local_sell") for place in stack.places]
+    count = len(stack.places)
+    extended.add_rows(
+        0.0,
+        0.0,
+        np.tile(rows, 2 * count),
+        np.concatenate([*bought, *sold]),
+        np.concatenate([np.tile(ones, count), np.tile(-ones, count)]),
+        slots,
     )
-    return whole, columns
+    return extended
 
 
 def _best_starts(houses: Sequence[House], fee: float, node_limit: int) -> tuple[list[dict[str, int]], float]:
     """Appliance starts by home, and a proven bound of the whole."""
-    homes, programs, choices = [], [], []
-    for house in houses:
-        home = HomeProgram(house, np.zeros(house.slots), own_export=True)
+    homes = [HomeProgram(house, np.zeros(house.slots), own_export=True) for house in houses]
+    for home in homes:
         _open_local(home, fee)
-        extended = Extension(home.program)
+    stack = Stack(homes, [1.0] * len(homes))
+    extended = _balanced(stack)
+    choices = []
+    for house, place in zip(houses, stack.places, strict=True):
         allowed = [appliance.start_slots(house.slot_hours, house.slots) for appliance in house.appliances]
         columns = [
-            extended.add_starts(home, a, starts) for a, starts in zip(house.appliances, allowed, strict=True)
+            extended.add_starts([place], a, starts, house.slot_hours)
+            for a, starts in zip(house.appliances, allowed, strict=True)
         ]
-        homes.append(home)
-        programs.append(extended.program())
         choices.append(list(zip(house.appliances, allowed, columns, strict=True)))
-    program, parts = _stack(homes, programs)
+    program = extended.program()
     solver = exact_solver(program)
     solver.setOptionValue("mip_max_nodes", node_limit)
     solver.run()
@@ -289,7 +261,7 @@ def _best_starts(houses: Sequence[House], fee: float, node_limit: int) -> tuple[
         return [dict(plan(house, node_limit=node_limit).starts) for house in houses], bound
     solution = np.array(solver.getSolution().col_value)
     starts = [
-        {a.name: allowed[int(solution[part][columns].argmax())] for a, allowed, columns in home_choices}
-        for home_choices, part in zip(choices, parts, strict=True)
+        {a.name: allowed[int(solution[columns].argmax())] for a, allowed, columns in home_choices}
+        for home_choices in choices
     ]
     return starts, float(info.mip_dual_bound)

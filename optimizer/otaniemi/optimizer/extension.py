@@ -1,13 +1,16 @@
-"""On/off decisions added to a linear program: appliance starts, and exclusions of two flows."""
+"""Decisions added to a linear program: appliance starts, levels of thermal devices, and exclusions of two flows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from otaniemi.optimizer.devices.appliance import Appliance
+from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import HomeProgram
 from otaniemi.optimizer.solver import Ints, Program
+from otaniemi.optimizer.stack import Place
 
 
 class Extension:
@@ -16,13 +19,24 @@ class Extension:
     def __init__(self, base: Program) -> None:
         self._base = base
         self._columns, self._rows = base.cost.size, base.row_lower.size
+        self._lower, self._upper = [base.lower], [base.upper]
         self._row_lower, self._row_upper = [base.row_lower], [base.row_upper]
         self._entries: list[tuple[Ints, Ints, Floats]] = [(base.rows, base.columns, base.values)]
+        self._integer = [np.zeros(0, np.int32) if base.integer is None else base.integer]
+
+    def add_columns(self, lower: Floats, upper: Floats, *, integer: bool = False) -> Ints:
+        """New columns within these bounds, without cost."""
+        columns = np.arange(self._columns, self._columns + lower.size, dtype=np.int32)
+        self._columns += lower.size
+        self._lower.append(lower)
+        self._upper.append(upper)
+        if integer:
+            self._integer.append(columns)
+        return columns
 
     def add_binaries(self, count: int) -> Ints:
-        """Columns of `count` new 0-or-1 decisions without cost."""
-        self._columns += count
-        return np.arange(self._columns - count, self._columns, dtype=np.int32)
+        """Columns of `count` new 0-or-1 decisions."""
+        return self.add_columns(np.zeros(count), np.ones(count), integer=True)
 
     def add_rows(
         self, low: float | Floats, high: float | Floats, rows: Ints, columns: Ints, values: Floats, count: int
@@ -39,32 +53,97 @@ class Extension:
 
     def program(self) -> Program:
         """The extended program."""
-        base, added = self._base, self._columns - self._base.cost.size
         return Program(
-            cost=np.concatenate([base.cost, np.zeros(added)]),
-            lower=np.concatenate([base.lower, np.zeros(added)]),
-            upper=np.concatenate([base.upper, np.ones(added)]),
+            cost=np.concatenate([self._base.cost, np.zeros(self._columns - self._base.cost.size)]),
+            lower=np.concatenate(self._lower),
+            upper=np.concatenate(self._upper),
             row_lower=np.concatenate(self._row_lower),
             row_upper=np.concatenate(self._row_upper),
             rows=np.concatenate([rows for rows, _, _ in self._entries]),
             columns=np.concatenate([columns for _, columns, _ in self._entries]),
             values=np.concatenate([values for _, _, values in self._entries]),
-            integer=np.arange(base.cost.size, self._columns, dtype=np.int32),
+            integer=np.concatenate(self._integer),
         )
 
-    def add_starts(self, home: HomeProgram, appliance: Appliance, allowed: range) -> Ints:
-        """Columns of an appliance's possible starts, of which it takes one."""
+    def add_load(self, places: Sequence[Place], columns: Ints, slots: Ints, energy_kwh: Floats) -> None:
+        """Energy that a home takes in `slots[i]` for each unit of `columns[i]`, in all places alike. [kWh]"""
+        order = np.argsort(slots, kind="stable")
+        columns, slots, energy_kwh = columns[order], slots[order], energy_kwh[order]
+        for place in places:
+            rows, row_slots = place.load_rows()
+            first = np.searchsorted(slots, row_slots, "left")
+            count = np.searchsorted(slots, row_slots, "right") - first
+            # Entry by entry: every row takes all columns of its slot.
+            at = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
+            self.add_entries(np.repeat(rows, count), columns[at], -energy_kwh[at])
+
+    def add_starts(
+        self, places: Sequence[Place], appliance: Appliance, allowed: range, slot_hours: float
+    ) -> Ints:
+        """Columns of an appliance's possible starts, of which it takes one in all places."""
         columns = self.add_binaries(len(allowed))
         self.add_rows(1.0, 1.0, np.zeros(columns.size, np.int32), columns, np.ones(columns.size), 1)
-        energy = appliance.rated_kw * home.house.slot_hours
-        runs = np.arange(appliance.run_slots(home.house.slot_hours))
-        slots = (np.array(allowed)[:, None] + runs).ravel()
-        running = np.repeat(columns, runs.size)
-        self.add_entries(home.balance[slots], running, np.full(slots.size, -energy))
-        at = np.isin(slots, home.v2h_slots)
-        v2h_rows = home.v2h_rows[np.searchsorted(home.v2h_slots, slots[at])]
-        self.add_entries(v2h_rows, running[at], np.full(v2h_rows.size, -energy))
+        runs = np.arange(appliance.run_slots(slot_hours))
+        slots = (np.array(allowed)[:, None] + runs).ravel().astype(np.int32)
+        energy = np.full(slots.size, appliance.rated_kw * slot_hours)
+        self.add_load(places, np.repeat(columns, runs.size), slots, energy)
         return columns
+
+    def add_levels(self, places: Sequence[Place], load: ThermalLoad, slot_hours: float, past: Levels) -> Ints:
+        """Columns of the share of every slot that a thermal device spends at each level above 0.
+
+        Whole numbers are how often each level was chosen up to a slot, not the choice itself: branching on such a
+        count moves a run in time instead of one slot of it, which makes the proof some ten times shorter.
+
+        Parameters
+        ----------
+        places : sequence of Place
+            The device takes the same in all of them.
+        load : ThermalLoad
+        slot_hours : float
+        past : integer array, shape (past slots,)
+            Levels of the slots that are over.
+
+        Returns
+        -------
+        array, shape (slots, levels - 1)
+        """
+        slots, levels = load.slots, load.level_kw.size - 1
+        fixed = (past[:, None] == np.arange(1, levels + 1)).astype(float)
+        lower, upper = np.zeros((slots, levels)), np.ones((slots, levels))
+        lower[: past.size], upper[: past.size] = fixed, fixed
+        share = self.add_columns(lower.ravel(), upper.ravel()).reshape(slots, levels)
+        each = np.arange(slots, dtype=np.int32)
+        energy = np.tile(load.level_kw[1:] * slot_hours, slots)
+        self.add_load(places, share.ravel(), np.repeat(each, levels), energy)
+        self._add_counts(share)
+        if levels > 1:
+            rows = np.repeat(each, levels)
+            self.add_rows(-np.inf, 1.0, rows, share.ravel(), np.ones(rows.size), slots)
+        # T[t] - keep T[t-1] - effect share[t] = drift
+        warmth = self.add_columns(load.low_c, load.high_c)
+        right = load.drift.copy()
+        right[0] += load.keep[0] * load.initial_c
+        rows = np.concatenate([each, each[1:], np.repeat(each, levels)])
+        columns = np.concatenate([warmth, warmth[:-1], share.ravel()])
+        values = np.concatenate([np.ones(slots), -load.keep[1:], -load.effect[:, 1:].ravel()])
+        self.add_rows(right, right, rows, columns, values, slots)
+        return share
+
+    def _add_counts(self, share: Ints) -> None:
+        """Whole counts N[t] = N[t-1] + share[t] of every level."""
+        slots, levels = share.shape
+        most = np.repeat(np.arange(1.0, slots + 1.0), levels)
+        count = self.add_columns(np.zeros(most.size), most, integer=True).reshape(slots, levels)
+        rows = np.arange(share.size, dtype=np.int32).reshape(slots, levels)
+        self.add_rows(
+            0.0,
+            0.0,
+            np.concatenate([rows.ravel(), rows.ravel(), rows[1:].ravel()]),
+            np.concatenate([count.ravel(), share.ravel(), count[:-1].ravel()]),
+            np.concatenate([np.ones(share.size), -np.ones(share.size), -np.ones(share.size - levels)]),
+            share.size,
+        )
 
     def exclude(self, first: Ints, second: Ints) -> None:
         """Keep each pair of columns from both being above 0; both have finite upper bounds."""

@@ -15,6 +15,7 @@ from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.solver import KeptProgram
 from otaniemi.optimizer.sources import SourceSplit, split_by_source
+from otaniemi.optimizer.stack import Place
 
 _SAME_KWH = 1e-7
 _SAME_EUR = 1e-8
@@ -263,7 +264,7 @@ class HomeModel:
             self._kept.rows_changed()
         self._stale = dict.fromkeys(self._stale, False)
         if not self._kept.solve():
-            raise explain(self._home, self._home.program)
+            raise explain([Place.alone(self._home)], self._home.program)
         return self._kept.value()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -18,10 +18,19 @@ from otaniemi.optimizer.solver import INFINITY, Ints, Program
 
 @dataclass(frozen=True)
 class State:
-    """Stored energy at the start of a slot, as measured; None where the device is not there. [kWh]"""
+    """What is measured at the start of a slot; as planned where nothing is.
+
+    Attributes
+    ----------
+    battery_kwh, ev_kwh : float or None
+        Stored energy; None where the device is not there. [kWh]
+    temperatures_c : mapping
+        Temperature of every thermal device, by its field in the house file. [°C]
+    """
 
     battery_kwh: float | None = None
     ev_kwh: float | None = None
+    temperatures_c: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +85,8 @@ class HomeProgram:
     Parameters
     ----------
     house : House
-    appliance_kwh : array, shape (slots,)
-        Energy of the appliances, whose starts are fixed. [kWh]
+    device_kwh : array, shape (slots,)
+        Energy of appliances and thermal devices, as far as it is fixed. [kWh]
     own_export : bool
         True: in every slot the grid receives no more than PV and battery give, so that nobody passes a
         neighbour's vehicle energy on to the grid. False: in the slots of a vehicle that sells.
@@ -93,19 +102,22 @@ class HomeProgram:
         Slots in which the vehicle may discharge, and the rows that bound it by what may take its energy.
     limit_rows : array, shape (slots,) or (0,)
         Rows of the connection's limits; none without limits.
+    peak_column : array, shape (1,) or (0,)
+        Column of the highest net import of a slot [kWh]; none without a capacity tariff.
     """
 
-    def __init__(self, house: House, appliance_kwh: Floats, *, own_export: bool = False) -> None:
+    def __init__(self, house: House, device_kwh: Floats, *, own_export: bool = False) -> None:
         self.house = house
         self.until = 0
         self.ev_slots = _ev_slots(house)
-        self._appliance_kwh = appliance_kwh
+        self._device_kwh = device_kwh
         self.v2h_slots = self.ev_slots if house.ev and house.ev.v2h != "no" else self.ev_slots[:0]
         self._sell_slots = self.ev_slots if house.ev and house.ev.v2h == "sell" else self.ev_slots[:0]
         self._own_export_slots = np.arange(house.slots, dtype=np.int32) if own_export else self._sell_slots
         self._dt = house.slot_hours
         self._trades = np.zeros(house.slots)
         self._state = State()
+        self._past_peak_kwh = 0.0
         self._lay_out_columns()
         self._lay_out_rows()
         self.set_forecast(house.base_load_kw, house.pv_kw)
@@ -120,7 +132,10 @@ class HomeProgram:
             name: np.arange(end - size, end, dtype=np.int32)
             for (name, size), end in zip(sizes.items(), ends, strict=True)
         }
-        cost = np.zeros(int(ends[-1]))
+        peaks = 1 if house.tariff.peak_eur_per_kw > 0.0 else 0
+        self.peak_column = np.arange(ends[-1], ends[-1] + peaks, dtype=np.int32)
+        cost = np.zeros(int(ends[-1]) + peaks)
+        cost[self.peak_column] = house.tariff.peak_eur_per_kw / self._dt
         cost[self.column["grid_import"]] = house.tariff.import_eur_per_kwh
         cost[self.column["grid_export"]] = -house.tariff.export_eur_per_kwh
         if house.battery:
@@ -178,15 +193,16 @@ class HomeProgram:
         count += rows.size
         limited = house.import_limit_kw is not None or house.export_limit_kw is not None
         self.limit_rows = np.arange(count, count + (slots if limited else 0), dtype=np.int32)
-        if limited:
-            for name, sign in (
-                ("grid_import", 1.0),
-                ("local_buy", 1.0),
-                ("grid_export", -1.0),
-                ("local_sell", -1.0),
-            ):
-                add(self.limit_rows, column[name], sign)
-            count += slots
+        count += self.limit_rows.size
+        self._peak_rows = np.arange(count, count + slots * self.peak_column.size, dtype=np.int32)
+        count += self._peak_rows.size
+        for rows in (self.limit_rows, self._peak_rows):
+            if rows.size:
+                for name in ("grid_import", "local_buy"):
+                    add(rows, column[name], 1.0)
+                for name in ("grid_export", "local_sell"):
+                    add(rows, column[name], -1.0)
+        add(self._peak_rows, np.repeat(self.peak_column, slots), -1.0)
         self.program = Program(
             cost=self._retail_cost.copy(),
             lower=np.zeros(self._retail_cost.size),
@@ -209,18 +225,28 @@ class HomeProgram:
 
     def set_forecast(self, base_kw: Floats, pv_kw: Floats) -> None:
         """Plan with this load and sun, shape (slots,). [kW]"""
-        self.load_kwh = base_kw * self._dt + self._appliance_kwh
+        self._base_kwh = base_kw * self._dt
+        self.load_kwh = self._base_kwh + self._device_kwh
         self.pv_kwh = pv_kw * self._dt
         self.refresh()
+
+    def set_devices(self, device_kwh: Floats) -> None:
+        """Plan with this energy of appliances and thermal devices, shape (slots,). [kWh]"""
+        self._device_kwh = device_kwh
+        self.load_kwh = self._base_kwh + device_kwh
+        self._refresh_rows()
 
     def set_trades(self, net_kwh: Floats) -> None:
         """Energy already traded, import positive, shape (slots,). [kWh]"""
         self._trades = net_kwh
         self._refresh_rows()
 
-    def set_past(self, until: int, state: State) -> None:
-        """Freeze the slots before `until`; stored energies are as measured at its start."""
-        self.until, self._state = until, state
+    def set_past(self, until: int, state: State, peak_kwh: float = 0.0) -> None:
+        """Freeze the slots before `until`; stored energies are as measured at its start.
+
+        `peak_kwh` is the highest net import of a slot so far, which a capacity tariff charges anyway.
+        """
+        self.until, self._state, self._past_peak_kwh = until, state, peak_kwh
         self.refresh()
 
     def set_local_caps(self, buy_kwh: Floats, sell_kwh: Floats) -> None:
@@ -263,6 +289,8 @@ class HomeProgram:
         upper = self.program.upper
         upper[column["grid_import"]] = INFINITY
         upper[column["grid_export"]] = INFINITY
+        self.program.lower[self.peak_column] = self._past_peak_kwh
+        upper[self.peak_column] = INFINITY
         upper[column["pv_used"]] = self.pv_kwh
         self._refresh_local_caps()
         for name in ("grid_import", "grid_export", "pv_used"):
@@ -358,6 +386,10 @@ class HomeProgram:
             least = -INFINITY if house.export_limit_kw is None else -house.export_limit_kw * self._dt
             lower[rows], upper[rows] = least - self._trades, most - self._trades
             lower[rows[:until]], upper[rows[:until]] = -INFINITY, INFINITY
+        if self._peak_rows.size:
+            rows = self._peak_rows
+            lower[rows], upper[rows] = -INFINITY, -self._trades
+            upper[rows[:until]] = INFINITY
 
     def set_local_prices(self, buy_eur_per_kwh: Floats, sell_eur_per_kwh: Floats) -> None:
         """What a local kWh costs the buyer and brings the seller, shape (slots,). [EUR/kWh]"""

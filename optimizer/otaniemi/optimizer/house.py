@@ -166,7 +166,9 @@ class House:
                 raise HouseDataError(f"field '{kind}' is there twice; a home has at most one")
         around = Surroundings(self.slots, self.slot_hours, self.outdoor_c)
         offsets = [scenario.outdoor_offset_c for scenario in self.scenarios]
-        return tuple(device.thermal_load(around).narrowed(offsets) for device in self.thermal)
+        return tuple(
+            device.thermal_load(around).narrowed(offsets).ending(device.final_c) for device in self.thermal
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> House:
@@ -212,6 +214,11 @@ class House:
         if self.scenarios == CERTAIN:
             del found["scenarios"]
         return {key: value for key, value in found.items() if value is not None and value != []}
+
+
+def expected_offset(house: House) -> float:
+    """By how much it is warmer outside than forecast, expected over the scenarios. [K]"""
+    return sum(scenario.probability * scenario.outdoor_offset_c for scenario in house.scenarios)
 
 
 _OWN_FIELDS = tuple(f.name for f in fields(House) if f.name not in ("thermal", "thermal_loads"))

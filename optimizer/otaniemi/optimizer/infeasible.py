@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import highspy
@@ -10,9 +11,9 @@ import numpy as np
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.errors import InfeasibleHouseError
-from otaniemi.optimizer.home_program import HomeProgram
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.solver import INFINITY, Program, pass_program, quiet_solver
+from otaniemi.optimizer.stack import Place
 
 _NOISE_KWH = 1e-6
 
@@ -58,9 +59,10 @@ def _check_charge(
         )
 
 
-def explain(home: HomeProgram, program: Program) -> InfeasibleHouseError:
+def explain(places: Sequence[Place], program: Program) -> InfeasibleHouseError:
     """The error for a program without a solution: where the import limit is exceeded, at least."""
-    rows = home.limit_rows
+    home = places[0].home
+    rows = np.concatenate([place.home.limit_rows + place.rows.start for place in places])
     count = program.cost.size
     slack = np.arange(count, count + rows.size, dtype=np.int32)
     elastic = replace(
@@ -77,7 +79,7 @@ def explain(home: HomeProgram, program: Program) -> InfeasibleHouseError:
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return InfeasibleHouseError("house", home.until, 0.0, "the limits of the house cannot hold together")
-    excess = np.array(solver.getSolution().col_value)[count:]
+    excess = np.array(solver.getSolution().col_value)[count:].reshape(-1, home.house.slots).max(axis=0)
     slot = int(np.flatnonzero(excess > _NOISE_KWH)[0]) if (excess > _NOISE_KWH).any() else home.until
     limit = home.house.import_limit_kw
     return InfeasibleHouseError(

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from otaniemi.optimizer.day_model import DayModel
+from otaniemi.optimizer.day_model import DayModel, Relaxed
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges
-from otaniemi.optimizer.schedule import Schedule, schedule_from
+from otaniemi.optimizer.schedule import Schedule, schedule_from, schedule_of
 
 METHODS = ("milp", "lp")
 CASES = (1, 2, 3, 4)
@@ -61,20 +61,33 @@ def plan(
     check_charges(planned)
     model = DayModel(planned, case)
     if method == "lp":
-        found = model.relax()
-    else:
-        found = model.optimise(None if time_limit is None else started + time_limit, node_limit)
-    return schedule_from(
+        return _relaxed_schedule(planned, model.relax(), case, started)
+    found = model.optimise(None if time_limit is None else started + time_limit, node_limit)
+    return schedule_of(
         planned,
-        found.flows,
+        found,
         status="optimal" if found.proven else "time_limit",
         case=case,
         method=method,
-        bound_eur=found.bound_eur,
         seconds=time.perf_counter() - started,
-        appliance_kwh=found.appliance_kwh,
-        traded_kwh=np.zeros(planned.slots),
-        starts=found.starts,
+    )
+
+
+def _relaxed_schedule(house: House, relaxed: Relaxed, case: int | None, started: float) -> Schedule:
+    return schedule_from(
+        house,
+        relaxed.flows,
+        status="optimal",
+        case=case,
+        method="lp",
+        bound_eur=relaxed.bound_eur,
+        seconds=time.perf_counter() - started,
+        appliance_kwh=relaxed.appliance_kwh,
+        thermal_kwh=relaxed.thermal_kwh,
+        traded_kwh=np.zeros(house.slots),
+        starts={},
+        levels=relaxed.levels,
+        temperatures_c=relaxed.temperatures_c,
     )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from otaniemi.optimizer.day_model import Begun, DayModel
+from otaniemi.optimizer.choices import Choices, thermal_load
+from otaniemi.optimizer.day_model import DayModel
+from otaniemi.optimizer.day_program import Begun
+from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.fields import series
-from otaniemi.optimizer.home_program import State
-from otaniemi.optimizer.house import House
+from otaniemi.optimizer.exclusions import Mask
+from otaniemi.optimizer.fields import Floats, series
+from otaniemi.optimizer.home_program import FLOW_NAMES, Flows, State, appliance_load
+from otaniemi.optimizer.house import House, expected_offset
 from otaniemi.optimizer.plan import house_of_case
-from otaniemi.optimizer.schedule import Schedule, cost_of, flows_of, schedule_from
+from otaniemi.optimizer.schedule import Schedule, cost_of, flows_of, peak_kwh, schedule_from
 
 
 def replan(house: House, schedule: Schedule, now: int, state: State, commitments: ArrayLike) -> Schedule:
@@ -25,11 +29,11 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     house : House
         With the forecast to plan with.
     schedule : Schedule
-        The plan in force; appliances that it started before `now` are history, later starts are chosen anew.
+        The plan in force; starts and levels before `now` are history, later ones are chosen anew.
     now : int
         First open slot.
     state : State
-        Stored energy measured at its start. [kWh]
+        Stored energy and temperatures measured at its start.
     commitments : array, shape (slots,)
         Energy bought (positive) and sold (negative) in trades; delivered whatever it costs. [kWh]
 
@@ -51,26 +55,59 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     started = time.perf_counter()
     trades = series("commitments", commitments, house.slots)
     planned = house_of_case(house, schedule.case)
-    found = DayModel(planned, schedule.case, Begun(now, state, trades, schedule.starts)).optimise(None, None)
     past = flows_of(planned, schedule)
+    traded_past = schedule.traded_kw * house.slot_hours
     ahead = np.arange(house.slots) >= now
-    flows = replace(
-        found.flows,
-        **{
-            name: np.where(ahead, getattr(found.flows, name), getattr(past, name))
-            for name in vars(found.flows)
-        },
+    choices = Choices(schedule.starts, {name: own.astype(np.int8) for name, own in schedule.levels.items()})
+    begun = Begun(
+        now, state, trades, choices, peak_kwh(_until(past, ahead), np.where(ahead, 0.0, traded_past))
     )
-    spent = cost_of(planned, flows).total() - cost_of(planned, found.flows).total()
+    found = DayModel(planned, schedule.case, begun).optimise(None, None)
+    flows = [_joined(ahead, past, own) for own in found.flows]
+    traded = np.where(ahead, trades, traded_past)
+    gone = cost_of(planned, [_until(past, ahead)] * len(flows), np.zeros(house.slots))
+    levels = {name: np.where(ahead, new, choices.levels[name]) for name, new in found.choices.levels.items()}
     return schedule_from(
         planned,
         flows,
         status="optimal" if found.proven else "time_limit",
         case=schedule.case,
         method="milp",
-        bound_eur=spent + found.bound_eur,
+        bound_eur=found.bound_eur + gone.total() - gone.peak,
         seconds=time.perf_counter() - started,
-        appliance_kwh=np.where(ahead, found.appliance_kwh, schedule.appliance_kw * house.slot_hours),
-        traded_kwh=np.where(ahead, trades, schedule.traded_kw * house.slot_hours),
-        starts=found.starts,
+        appliance_kwh=np.where(
+            ahead, appliance_load(planned, found.choices.starts), schedule.appliance_kw * house.slot_hours
+        ),
+        thermal_kwh=np.where(
+            ahead, thermal_load(planned, found.choices.levels), schedule.thermal_kw * house.slot_hours
+        ),
+        traded_kwh=traded,
+        starts=found.choices.starts,
+        levels=levels,
+        temperatures_c=_temperatures(planned, begun, levels, schedule),
     )
+
+
+def _joined(ahead: Mask, past: Flows, new: Flows) -> Flows:
+    """The past of one plan and the future of another."""
+    return Flows(**{name: np.where(ahead, getattr(new, name), getattr(past, name)) for name in FLOW_NAMES})
+
+
+def _until(past: Flows, ahead: Mask) -> Flows:
+    """A plan's past alone."""
+    return Flows(**{name: np.where(ahead, 0.0, getattr(past, name)) for name in FLOW_NAMES})
+
+
+def _temperatures(
+    house: House, begun: Begun, levels: Mapping[str, Levels], schedule: Schedule
+) -> dict[str, Floats]:
+    """Expected temperatures: as they were planned before now, then from the measured ones."""
+    ahead = np.arange(house.slots) >= begun.now
+    return {
+        load.name: np.where(
+            ahead,
+            begun.thermal_load(load).temperatures(levels[load.name], expected_offset(house)),
+            schedule.temperatures_c[load.name],
+        )
+        for load in house.thermal_loads
+    }

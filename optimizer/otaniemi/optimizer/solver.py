@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
@@ -14,6 +15,8 @@ from otaniemi.optimizer.fields import Floats
 Ints = NDArray[np.int32]
 INFINITY = highspy.kHighsInf
 PROVEN_EUR = 1e-6
+PRECISE = 1e-9
+"""Feasibility to which plans are solved, so that they re-cost to `PROVEN_EUR`."""
 _DUAL, _PRIMAL = 1, 4
 
 
@@ -69,16 +72,87 @@ def exact_solver(program: Program) -> Any:
     return solver
 
 
+def solve_linear(program: Program) -> tuple[Floats, float] | None:
+    """Columns at the optimum of the program without its integers, to 1e-9, and its value; None if there is none."""
+    solver = quiet_solver()
+    solver.setOptionValue("primal_feasibility_tolerance", PRECISE)
+    solver.setOptionValue("dual_feasibility_tolerance", PRECISE)
+    pass_program(solver, replace(program, integer=None))
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    return np.array(solver.getSolution().col_value), float(solver.getInfo().objective_function_value)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What branch and bound came to.
+
+    Attributes
+    ----------
+    solution : array or None
+        Best columns; None where none were found.
+    bound : float
+        Proven lower bound, -inf where there is none yet.
+    finished : bool
+        Whether no limit was hit.
+    feasible : bool
+        False where it is proven that there is no solution.
+    """
+
+    solution: Floats | None
+    bound: float
+    finished: bool
+    feasible: bool = True
+
+
+def branch_and_bound(
+    program: Program, deadline: float | None, node_limit: int | None, solutions: int | None = None
+) -> Search:
+    """Search for the optimum until the deadline (of `time.perf_counter`), so many nodes, or so many solutions."""
+    solver = exact_solver(program)
+    if deadline is not None:
+        solver.setOptionValue("time_limit", max(deadline - time.perf_counter(), 0.0))
+    if node_limit is not None:
+        solver.setOptionValue("mip_max_nodes", node_limit)
+    if solutions is not None:
+        solver.setOptionValue("mip_max_improving_sols", solutions)
+    solver.run()
+    status, info = solver.getModelStatus(), solver.getInfo()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return Search(None, np.inf, True, feasible=False)
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    solution = np.array(solver.getSolution().col_value) if found else None
+    bound = float(info.mip_dual_bound) if np.isfinite(info.mip_dual_bound) else -np.inf
+    return Search(solution, bound, bool(status == highspy.HighsModelStatus.kOptimal))
+
+
+def fixed(program: Program, solution: Floats) -> Program:
+    """The program with its integers at the values of a solution."""
+    assert program.integer is not None
+    lower, upper = program.lower.copy(), program.upper.copy()
+    lower[program.integer] = upper[program.integer] = np.round(solution[program.integer])
+    return replace(program, lower=lower, upper=upper)
+
+
 class KeptProgram:
     """A program kept in HiGHS; change its arrays, say which, and solve again from the last basis.
 
     The caller owns `program` and changes its arrays in place; `costs_changed`, `bounds_changed` and
     `rows_changed` hand the change to the solver. Deterministic: the simplex method on one thread, no clock.
+
+    Parameters
+    ----------
+    program : Program
+    tolerance : float
+        Of primal and dual feasibility.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, tolerance: float = 1e-7) -> None:
         self.program = program
         self._solver = quiet_solver()
+        self._solver.setOptionValue("primal_feasibility_tolerance", tolerance)
+        self._solver.setOptionValue("dual_feasibility_tolerance", tolerance)
         self._solver.setOptionValue("presolve", "off")
         self._solver.setOptionValue("solver", "simplex")
         self._solver.setOptionValue("primal_simplex_bound_perturbation_multiplier", 0.0)

@@ -94,6 +94,30 @@ class ThermalLoad:
         moved = np.array([unit.temperatures(off, offset) for offset in offsets_c])
         return replace(self, low_c=self.low_c - moved.min(axis=0), high_c=self.high_c - moved.max(axis=0))
 
+    def ending(self, final_c: float | None) -> ThermalLoad:
+        """The same with an end at least as warm as this where the device heats, at most where it cools."""
+        if final_c is None:
+            return self
+        low, high = self.low_c.copy(), self.high_c.copy()
+        if self.effect.min() < 0.0:
+            high[-1] = min(high[-1], final_c)
+        else:
+            low[-1] = max(low[-1], final_c)
+        return replace(self, low_c=low, high_c=high)
+
+    def from_slot(self, now: int, temperature_c: float) -> ThermalLoad:
+        """The same on a day that has begun: whatever the levels before slot `now`, it starts at this temperature."""
+        past = np.arange(self.slots) < now
+        return replace(
+            self,
+            keep=np.where(past, 0.0, self.keep),
+            drift=np.where(past, temperature_c, self.drift),
+            effect=np.where(past[:, None], 0.0, self.effect),
+            outdoor_share=np.where(past, 0.0, self.outdoor_share),
+            low_c=np.where(past, -np.inf, self.low_c),
+            high_c=np.where(past, np.inf, self.high_c),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
@@ -133,16 +157,22 @@ class ThermalDevice(ABC):
         What its levels and its temperature are called in a plan file.
     min_c, max_c, initial_c : float
         Band of the temperature, and its value before slot 0. [°C]
+    final_c : float, optional
+        Within the band: the last slot ends at least as warm where the device heats, at most where it cools. [°C]
+    amounts : tuple of str
+        Fields that hold an amount for every slot.
     """
 
     kinds: ClassVar[dict[str, type[ThermalDevice]]] = {}
     field: ClassVar[str]
     states_field: ClassVar[str]
     temperature_field: ClassVar[str]
+    amounts: ClassVar[tuple[str, ...]] = ()
 
     min_c: float
     max_c: float
     initial_c: float
+    final_c: float | None = None
 
     def __init_subclass__(cls) -> None:
         ThermalDevice.kinds[cls.field] = cls
@@ -166,6 +196,8 @@ class ThermalDevice(ABC):
             raise HouseDataError(
                 f"field '{self.field}.max_c' is {self.max_c}; more than min_c, {self.min_c}, is needed"
             )
+        if self.final_c is not None:
+            number(f"{self.field}.final_c", self.final_c, self.min_c, self.max_c)
 
     def to_dict(self) -> dict[str, Any]:
         """The device as its object in the house file."""
