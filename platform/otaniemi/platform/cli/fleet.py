@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.table import Table
@@ -37,14 +38,14 @@ def read_house(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def optimize_folder(folder: Path, jobs: int, as_json: bool, **request: Any) -> None:
+def optimize_folder(folder: Path, jobs: int | None, as_json: bool, **request: Any) -> NoReturn:
     """Plan every ``*.json`` of a folder and show how it went; exit code 1 where a home has no plan.
 
     Parameters
     ----------
     folder : Path
-    jobs : int
-        Processes.
+    jobs : int, optional
+        Processes; one per processor where it is left out.
     as_json : bool
         A line per home as it is planned, instead of a table at the end.
     **request
@@ -62,7 +63,7 @@ def optimize_folder(folder: Path, jobs: int, as_json: bool, **request: Any) -> N
     with progress() as bars:
         task = bars.add_task("planning homes", total=len(files), detail="")
         homes = [partial(read_house, file) for file in files]
-        for home in plan_many(homes, jobs=jobs, **request):
+        for home in plan_many(homes, jobs=jobs or os.cpu_count() or 1, **request):
             file = files[home.index].name
             if home.schedule is not None:
                 cost, gap = cost + home.schedule.cost_eur, gap + home.schedule.gap_eur
