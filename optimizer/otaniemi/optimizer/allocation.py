@@ -141,10 +141,10 @@ class Allocation:
         shape = (*load_kwh.shape[:-1], self._weights.size)
         return cost.reshape(shape) @ self._weights, found.missing_kwh.reshape(shape) @ self._weights
 
-    def flows(self, load_kwh: Floats) -> list[Flows]:
+    def flows(self, load_kwh: Floats) -> tuple[Flows, ...]:
         """Energy flows of one day in each scenario; `load_kwh` has shape (slots,)."""
         found, none = self.allocate(load_kwh), np.zeros(self.house.slots)
-        return [
+        return tuple(
             Flows(
                 grid_import=found.grid_import[:, k],
                 grid_export=found.grid_export[:, k],
@@ -159,7 +159,7 @@ class Allocation:
                 ev_stored=found.ev_stored[:, k],
             )
             for k in range(self._weights.size)
-        ]
+        )
 
     def allocate(self, load_kwh: Floats) -> Allocated:
         """Follow the rules through the day; see `costs` for the loads."""
@@ -193,7 +193,8 @@ class Allocation:
             if plugged:
                 assert vehicle is not None
                 if self._dear[slot] and vehicle.is_source:
-                    give = vehicle.discharge(slot, np.minimum(now, load[slot]))
+                    lacking = np.where(flows["ev_charge"][slot] > 0.0, 0.0, np.minimum(now, load[slot]))
+                    give = vehicle.discharge(slot, lacking)
                     flows["ev_discharge"][slot] = give
                     now = now - give
                 ev_stored[slot] = vehicle.stored

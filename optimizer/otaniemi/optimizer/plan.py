@@ -10,10 +10,11 @@ import numpy as np
 from otaniemi.optimizer.day_model import DayModel, Relaxed
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import check_charges
+from otaniemi.optimizer.infeasible import check_charges, check_temperatures
 from otaniemi.optimizer.schedule import Schedule, schedule_from, schedule_of
+from otaniemi.optimizer.swarm import SwarmOptions, swarm_plan
 
-METHODS = ("milp", "lp")
+METHODS = ("milp", "lp", "pso")
 CASES = (1, 2, 3, 4)
 
 
@@ -29,8 +30,9 @@ def plan(
     Parameters
     ----------
     house : House
-    method : "milp" or "lp"
-        Exact, or the relaxation (appliances run in parts, exclusions may be broken), which is a lower bound.
+    method : "milp", "lp" or "pso"
+        Exact; or the relaxation (appliances run in parts, exclusions may be broken), which is a lower bound; or the
+        study's particle swarm with repair and seed 0 (others by `swarm_plan`), whose bound is the relaxation's.
     case : 1 to 4, optional
         1: no PV, battery, V2H, export. 2: PV and battery, which charges only in slots without import and only
         from PV beyond the base load; no V2H, no export. 3: no V2H. 4: all, V2H to the home. None: as the house says.
@@ -59,10 +61,15 @@ def plan(
     started = time.perf_counter()
     planned = house_of_case(house, case)
     check_charges(planned)
+    check_temperatures(planned)
     model = DayModel(planned, case)
     if method == "lp":
         return _relaxed_schedule(planned, model.relax(), case, started)
-    found = model.optimise(None if time_limit is None else started + time_limit, node_limit)
+    deadline = None if time_limit is None else started + time_limit
+    if method == "pso":
+        found = swarm_plan(planned, case, SwarmOptions(), deadline)
+    else:
+        found = model.optimise(deadline, node_limit)
     return schedule_of(
         planned,
         found,

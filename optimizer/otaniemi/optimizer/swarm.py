@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.optimizer.allocation import Allocation, Rules
 from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.day_model import DayModel
 from otaniemi.optimizer.devices.thermal import Levels
+from otaniemi.optimizer.dispatch import Found, dispatch
+from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats, whole
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.thermostat import Thermostat, degree_slots
@@ -148,6 +151,45 @@ def swarm(
         if progress:
             progress(done + 1)
     return judge.runs(particles, leader, np.array(history))
+
+
+def swarm_plan(house: House, case: int | None, options: SwarmOptions, deadline: float | None = None) -> Found:
+    """The swarm's best plan that can be run, with the bound of the linear relaxation.
+
+    Its flows are those of the rules. Where an import limit is too tight for the rules, the best flows for the swarm's
+    choices; where there are none, the first plan of the exact model.
+
+    Parameters
+    ----------
+    house : House
+        As its case leaves it (`house_of_case`).
+    case : 1 to 4, or None
+    options : SwarmOptions
+        With repair, else no plan need be found.
+    deadline : float, optional
+        See `swarm`. [s]
+
+    Raises
+    ------
+    InfeasibleHouseError
+        There is no plan.
+    """
+    model = DayModel(house, case)
+    bound = model.relax().bound_eur
+    runs = swarm(house, case, options, deadline=deadline)
+    best = min(runs, key=lambda run: (not run.feasible, run.history[-1]))
+    if best.feasible:
+        load = house.base_load_kw * house.slot_hours + best.choices.device_kwh(house)
+        flows = Allocation(house, case, options.rules).flows(load)
+        return Found(best.choices, flows, best.cost_eur, min(bound, best.cost_eur), proven=False)
+    if best.degree_slots == 0.0:
+        try:
+            found = dispatch(house, case, best.choices)
+        except InfeasibleHouseError:
+            pass
+        else:
+            return replace(found, bound_eur=min(bound, found.cost_eur), proven=False)
+    return model.optimise(time.perf_counter(), None)
 
 
 class _Particles:
