@@ -51,16 +51,15 @@ class DayModel:
 
     def relax(self) -> Relaxed:
         """The relaxation: its cost is a lower bound."""
-        program, columns = self._program()
+        program, columns = self._program(integer=False)
         solution, value = self._linear(program)
         appliances = np.zeros(self.house.slots)
         for appliance, allowed, own in zip(
             self.house.appliances, self._day.starts_allowed, columns.starts, strict=True
         ):
-            for start, weight in zip(allowed, solution[own], strict=True):
-                appliances[start : start + appliance.run_slots(self.house.slot_hours)] += (
-                    weight * appliance.rated_kw * self.house.slot_hours
-                )
+            runs = np.ones(appliance.run_slots(self.house.slot_hours))
+            energy = appliance.rated_kw * self.house.slot_hours * np.convolve(solution[own], runs)
+            appliances[allowed.start : allowed.start + energy.size] += energy
         heat = np.zeros(self.house.slots)
         levels, temperatures = {}, {}
         for load, own in zip(self._day.thermal_loads, columns.levels, strict=True):
@@ -99,7 +98,7 @@ class DayModel:
                 # After the deadline every exclusion is decided at once, so that this is the last round.
                 self._day.exclusions.keep_all()
 
-    def _program(self) -> tuple[Program, _Columns]:
+    def _program(self, *, integer: bool = True) -> tuple[Program, _Columns]:
         """The program with starts, levels and exclusion binaries, and the columns of what is chosen."""
         day, dt = self._day, self.house.slot_hours
         extended = Extension(day.stack.program)
@@ -108,7 +107,7 @@ class DayModel:
             for appliance, allowed in zip(self.house.appliances, day.starts_allowed, strict=True)
         ]
         levels = [
-            extended.add_levels(day.stack.places, load, dt, day.begun.past_levels(load))
+            extended.add_levels(day.stack.places, load, dt, day.begun.past_levels(load), integer=integer)
             for load in day.thermal_loads
         ]
         day.exclusions.extend(extended, day.stack.program)

@@ -22,6 +22,7 @@ class Extension:
         self._lower, self._upper = [base.lower], [base.upper]
         self._row_lower, self._row_upper = [base.row_lower], [base.row_upper]
         self._entries: list[tuple[Ints, Ints, Floats]] = [(base.rows, base.columns, base.values)]
+        self._determined = base.determined
         self._integer = [np.zeros(0, np.int32) if base.integer is None else base.integer]
 
     def add_columns(self, lower: Floats, upper: Floats, *, integer: bool = False) -> Ints:
@@ -63,6 +64,7 @@ class Extension:
             columns=np.concatenate([columns for _, columns, _ in self._entries]),
             values=np.concatenate([values for _, _, values in self._entries]),
             integer=np.concatenate(self._integer),
+            determined=self._determined,
         )
 
     def add_load(self, places: Sequence[Place], columns: Ints, slots: Ints, energy_kwh: Floats) -> None:
@@ -89,7 +91,15 @@ class Extension:
         self.add_load(places, np.repeat(columns, runs.size), slots, energy)
         return columns
 
-    def add_levels(self, places: Sequence[Place], load: ThermalLoad, slot_hours: float, past: Levels) -> Ints:
+    def add_levels(
+        self,
+        places: Sequence[Place],
+        load: ThermalLoad,
+        slot_hours: float,
+        past: Levels,
+        *,
+        integer: bool = True,
+    ) -> Ints:
         """Columns of the share of every slot that a thermal device spends at each level above 0.
 
         Whole numbers are how often each level was chosen up to a slot, not the choice itself: branching on such a
@@ -103,6 +113,8 @@ class Extension:
         slot_hours : float
         past : integer array, shape (past slots,)
             Levels of the slots that are over.
+        integer : bool
+            False leaves out the counts, which a relaxation has no use for.
 
         Returns
         -------
@@ -116,7 +128,8 @@ class Extension:
         each = np.arange(slots, dtype=np.int32)
         energy = np.tile(load.level_kw[1:] * slot_hours, slots)
         self.add_load(places, share.ravel(), np.repeat(each, levels), energy)
-        self._add_counts(share)
+        if integer:
+            self._add_counts(share)
         if levels > 1:
             rows = np.repeat(each, levels)
             self.add_rows(-np.inf, 1.0, rows, share.ravel(), np.ones(rows.size), slots)
@@ -127,6 +140,11 @@ class Extension:
         rows = np.concatenate([each, each[1:], np.repeat(each, levels)])
         columns = np.concatenate([warmth, warmth[:-1], share.ravel()])
         values = np.concatenate([np.ones(slots), -load.keep[1:], -load.effect[:, 1:].ravel()])
+        known_rows, known_columns = self._determined
+        self._determined = (
+            np.concatenate([known_rows, each + np.int32(self._rows)]),
+            np.concatenate([known_columns, warmth]),
+        )
         self.add_rows(right, right, rows, columns, values, slots)
         return share
 

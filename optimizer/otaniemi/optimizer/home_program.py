@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -212,6 +212,10 @@ class HomeProgram:
             rows=np.concatenate([rows for rows, _, _ in entries]),
             columns=np.concatenate([columns for _, columns, _ in entries]),
             values=np.concatenate([values for _, _, values in entries]),
+            determined=(
+                np.concatenate([self.balance, self._battery_rows, self._ev_rows]),
+                np.concatenate([column["grid_import"], column["battery_stored"], column["ev_stored"]]),
+            ),
         )
 
     def _add_storage(
@@ -255,11 +259,31 @@ class HomeProgram:
         self._refresh_local_caps()
 
     def close_detours(self, flows: Flows) -> bool:
-        """Close one direction of local trade where vehicle energy takes the detour into the home's own battery.
+        """Close one direction where energy goes both ways in one slot, which no column may do but pays in two cases.
 
-        Selling it and buying as much back in one slot would do that for the fee. Returns whether there was one;
+        A store charges and discharges where importing pays, for what that wastes. Vehicle energy that is sold, and
+        bought back for the fee, takes a detour into the home's own battery. Returns whether there was one;
         `reopen` undoes it.
         """
+        return any([*self._close_waste(flows), self._close_own_sale(flows)])
+
+    def _close_waste(self, flows: Flows) -> Iterator[bool]:
+        """The direction in which the store moves on the whole stays open."""
+        upper = self.program.upper
+        for name, device, slots in (
+            ("battery", self.house.battery, np.arange(self.house.slots)),
+            ("ev", self.house.ev, self.ev_slots),
+        ):
+            if device is None:
+                continue
+            charge, discharge = getattr(flows, f"{name}_charge")[slots], getattr(flows, f"{name}_discharge")[slots]
+            both = np.minimum(charge, discharge) > _SAME_KWH
+            fills = charge * device.charge_efficiency >= discharge / device.discharge_efficiency
+            upper[self.column[f"{name}_discharge"][both & fills]] = 0.0
+            upper[self.column[f"{name}_charge"][both & ~fills]] = 0.0
+            yield bool(both.any())
+
+    def _close_own_sale(self, flows: Flows) -> bool:
         at = self._sell_slots
         sold = np.maximum(-self._trades, 0.0) + flows.local_sell
         astray = at[(flows.ev_discharge - self.load_kwh - sold)[at] > _SAME_KWH]
@@ -269,8 +293,8 @@ class HomeProgram:
         return bool(astray.size)
 
     def reopen(self) -> None:
-        """Open local trade again where `close_detours` closed it."""
-        self._refresh_local_caps()
+        """Open again what `close_detours` closed."""
+        self._refresh_columns()
 
     def refresh(self) -> None:
         """Bring bounds and right-hand sides up to date."""

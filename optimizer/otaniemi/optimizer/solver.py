@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import highspy
@@ -17,12 +18,21 @@ INFINITY = highspy.kHighsInf
 PROVEN_EUR = 1e-6
 PRECISE = 1e-9
 """Feasibility to which plans are solved, so that they re-cost to `PROVEN_EUR`."""
-_DUAL, _PRIMAL = 1, 4
+_DUAL, _PRIMAL, _DEVEX = 1, 4, 1
+_AT_LOWER, _BASIC = highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic
+
+
+def _none() -> tuple[Ints, Ints]:
+    return np.zeros(0, np.int32), np.zeros(0, np.int32)
 
 
 @dataclass
 class Program:
-    """minimise cost x, lower <= x <= upper, row_lower <= A x <= row_upper; A entry by entry."""
+    """minimise cost x, lower <= x <= upper, row_lower <= A x <= row_upper; A entry by entry.
+
+    `determined` holds equations (rows), each with the column that it gives once the others are chosen: stored
+    energy, temperature, import. Where the simplex method may start.
+    """
 
     cost: Floats
     lower: Floats
@@ -33,6 +43,7 @@ class Program:
     columns: Ints
     values: Floats
     integer: Ints | None = None
+    determined: tuple[Ints, Ints] = field(default_factory=_none)
 
 
 def quiet_solver() -> Any:
@@ -46,21 +57,27 @@ def quiet_solver() -> Any:
 def pass_program(solver: Any, program: Program) -> None:
     """Hand the program over column by column, which HiGHS then need not transpose."""
     order = np.lexsort((program.rows, program.columns))
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = program.cost.size, program.row_lower.size
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.cost, program.lower, program.upper
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     counts = np.bincount(program.columns, minlength=program.cost.size)
-    lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    lp.a_matrix_.index_ = program.rows[order]
-    lp.a_matrix_.value_ = program.values[order]
-    if program.integer is not None and program.integer.size:
-        kinds = [highspy.HighsVarType.kContinuous] * program.cost.size
-        for column in program.integer:
-            kinds[column] = highspy.HighsVarType.kInteger
-        lp.integrality_ = kinds
-    solver.passModel(lp)
+    kinds = np.full(program.cost.size, int(highspy.HighsVarType.kContinuous), np.int32)
+    if program.integer is not None:
+        kinds[program.integer] = int(highspy.HighsVarType.kInteger)
+    solver.passModel(
+        program.cost.size,
+        program.row_lower.size,
+        order.size,
+        int(highspy.MatrixFormat.kColwise),
+        int(highspy.ObjSense.kMinimize),
+        0.0,
+        program.cost,
+        program.lower,
+        program.upper,
+        program.row_lower,
+        program.row_upper,
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int32),
+        program.rows[order],
+        program.values[order],
+        kinds,
+    )
 
 
 def exact_solver(program: Program) -> Any:
@@ -72,16 +89,55 @@ def exact_solver(program: Program) -> Any:
     return solver
 
 
+_kept = threading.local()
+
+
+def _kept_simplex() -> Any:
+    """This thread's solver for one linear program after another: the dual simplex method without presolve."""
+    if not hasattr(_kept, "solver"):
+        _kept.solver = quiet_solver()
+        _kept.solver.setOptionValue("primal_feasibility_tolerance", PRECISE)
+        _kept.solver.setOptionValue("dual_feasibility_tolerance", PRECISE)
+        _kept.solver.setOptionValue("presolve", "off")
+        _kept.solver.setOptionValue("solver", "simplex")
+        _kept.solver.setOptionValue("simplex_strategy", _DUAL)
+        # Steepest edge needs weights of its own for a first basis that is not of slacks; Devex starts at 1.
+        _kept.solver.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
+    return _kept.solver
+
+
 def solve_linear(program: Program) -> tuple[Floats, float] | None:
-    """Columns at the optimum of the program without its integers, to 1e-9, and its value; None if there is none."""
-    solver = quiet_solver()
-    solver.setOptionValue("primal_feasibility_tolerance", PRECISE)
-    solver.setOptionValue("dual_feasibility_tolerance", PRECISE)
+    """Columns at the optimum of the program without its integers, to 1e-9, and its value; None if there is none.
+
+    Depends on the program alone, not on what was solved before. Starts with the determined columns in the basis,
+    which takes a third of the steps that a start from slacks takes, and half of those from another home's optimum.
+    """
+    solver = _kept_simplex()
     pass_program(solver, replace(program, integer=None))
+    solver.setBasis(_first_basis(program))
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
+        # Another way tells numerical trouble from a program without solution.
+        solver = quiet_solver()
+        pass_program(solver, replace(program, integer=None))
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
     return np.array(solver.getSolution().col_value), float(solver.getInfo().objective_function_value)
+
+
+def _first_basis(program: Program) -> Any:
+    """The determined columns instead of the slacks of their rows."""
+    rows, columns = program.determined
+    equations = program.row_lower[rows] == program.row_upper[rows]
+    at_columns = np.full(program.cost.size, _AT_LOWER)
+    at_columns[columns[equations]] = _BASIC
+    at_rows = np.full(program.row_lower.size, _BASIC)
+    at_rows[rows[equations]] = _AT_LOWER
+    basis = highspy.HighsBasis()
+    basis.valid, basis.alien = True, False
+    basis.col_status, basis.row_status = at_columns.tolist(), at_rows.tolist()
+    return basis
 
 
 @dataclass(frozen=True, eq=False)

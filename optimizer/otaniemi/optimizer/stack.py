@@ -75,6 +75,12 @@ class Stack:
             rows=np.concatenate([p.rows + own.start for p, own in zip(programs, rows, strict=True)]),
             columns=np.concatenate([p.columns + own.start for p, own in zip(programs, columns, strict=True)]),
             values=np.concatenate([program.values for program in programs]),
+            determined=(
+                np.concatenate([p.determined[0] + own.start for p, own in zip(programs, rows, strict=True)]),
+                np.concatenate(
+                    [p.determined[1] + own.start for p, own in zip(programs, columns, strict=True)]
+                ),
+            ),
         )
         self.attach(program)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,6 +78,10 @@ class ThermalLoad:
             added = drift + (self.effect * levels).sum(axis=1)
         else:
             added = drift + self.effect[np.arange(self.slots), levels]
+        if added.ndim == 1:
+            steps = zip(self.keep.tolist(), added.tolist(), strict=True)
+            one = accumulate(steps, lambda now, step: step[0] * now + step[1], initial=self.initial_c)
+            return np.array(list(one)[1:])
         result = np.empty(added.shape)
         now: Any = self.initial_c
         for slot in range(self.slots):
