@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.dispatch import Found
+from otaniemi.optimizer.dispatch import Dispatcher, Found
 from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House, expected_offset
 from otaniemi.optimizer.infeasible import explain
+from otaniemi.optimizer.rules import rule_choices
 from otaniemi.optimizer.solver import (
     PROVEN_EUR,
     Ints,
@@ -23,6 +25,7 @@ from otaniemi.optimizer.solver import (
     fixed,
     solve_linear,
 )
+from otaniemi.optimizer.thermostat import Thermostat
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,33 +73,42 @@ class DayModel:
         return Relaxed(self._day.flows(solution), appliances, heat, levels, temperatures, value)
 
     def optimise(self, deadline: float | None, node_limit: int | None) -> Found:
-        """The exact optimum, or the best plan at the deadline or node limit."""
+        """The exact optimum, or the best plan at the deadline or node limit.
+
+        Parameters
+        ----------
+        deadline : float, optional
+            Reading of `time.perf_counter`. [s]
+        node_limit : int, optional
+            Of every round of branch and bound.
+        """
+        best: Found | None = None
         bound = -np.inf
+        program, columns = self._program()
+        if deadline is not None or node_limit is not None:
+            relaxed, bound = self._linear(program)
+            best = self._dispatched(self._rounded(relaxed, columns), deadline) or self._ruled(deadline)
         while True:
+            search = branch_and_bound(program, deadline, node_limit)
+            if not search.feasible:
+                raise explain(self._day.stack.places, program)
+            bound = max(bound, search.bound)
+            if search.solution is not None:
+                solution, value = self._linear(fixed(program, search.solution))
+                flows, choices = self._day.flows(solution), self._choices(solution, columns)
+                broken = self._day.exclusions.keep_broken(flows)
+                if search.finished and not broken:
+                    proven = value - bound <= max(PROVEN_EUR, 1e-9 * abs(value))
+                    return Found(choices, flows, value, bound, proven)
+                found = (
+                    self._dispatched(choices, deadline)
+                    if broken
+                    else Found(choices, flows, value, bound, False)
+                )
+                best = found if found and (best is None or found.cost_eur < best.cost_eur) else best
+            if not search.finished:
+                return replace(best or self._first_plan(program, columns), bound_eur=bound, proven=False)
             program, columns = self._program()
-            if program.integer is None or not program.integer.size:
-                solution, value = self._linear(program)
-                bound, finished = max(bound, value), True
-            else:
-                search = branch_and_bound(program, deadline, node_limit)
-                if not search.feasible:
-                    raise explain(self._day.stack.places, program)
-                best, finished = search.solution, search.finished
-                bound = max(bound, search.bound)
-                if not finished:
-                    # Stopped before the root was solved, HiGHS knows no bound; the relaxation always gives one.
-                    bound = max(bound, self._linear(program)[1])
-                if best is None:
-                    best = self._first_plan(program)
-                solution, value = self._linear(fixed(program, best))
-            flows = self._day.flows(solution)
-            if not self._day.exclusions.keep_broken(flows):
-                choices = self._choices(solution, columns)
-                proven = finished and value - bound <= max(PROVEN_EUR, 1e-9 * abs(value))
-                return Found(choices, flows, value, bound, proven)
-            if not finished:
-                # After the deadline every exclusion is decided at once, so that this is the last round.
-                self._day.exclusions.keep_all()
 
     def _program(self, *, integer: bool = True) -> tuple[Program, _Columns]:
         """The program with starts, levels and exclusion binaries, and the columns of what is chosen."""
@@ -119,25 +131,53 @@ class DayModel:
             raise explain(self._day.stack.places, program)
         return solved
 
-    def _first_plan(self, program: Program) -> Floats:
-        """The first solution that branch and bound meets."""
+    def _dispatched(self, choices: Choices, deadline: float | None) -> Found | None:
+        """The best plan with these choices, None where there is none."""
+        found = self._dispatcher.solve(choices.device_kwh(self.house), deadline)
+        if found is None:
+            return None
+        return Found(choices, found.flows, found.cost_eur, found.bound_eur, found.proven)
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        return Dispatcher(self.house, self._day.case, self._day.begun)
+
+    def _rounded(self, relaxed: Floats, columns: _Columns) -> Choices:
+        """Whole choices near the relaxation: counts of levels rounded slot by slot, then kept in their bands."""
+        levels = {}
+        for load, own in zip(self._day.thermal_loads, columns.levels, strict=True):
+            count = np.cumsum(_shares(relaxed[own]) @ np.arange(load.level_kw.size))
+            levels[load.name] = Thermostat(load).keep(np.diff(np.round(count), prepend=0.0).astype(np.int8))
+        return Choices(self._starts(relaxed, columns), levels)
+
+    def _ruled(self, deadline: float | None) -> Found | None:
+        """The plan of a home without energy management, which may fit where an import limit refuses the rounded one."""
+        return None if self._day.begun.now else self._dispatched(rule_choices(self.house), deadline)
+
+    def _first_plan(self, program: Program, columns: _Columns) -> Found:
+        """The first solution that branch and bound meets, however long it takes."""
         search = branch_and_bound(program, None, None, solutions=1)
-        if search.solution is None:
+        found = None
+        if search.solution is not None:
+            found = self._dispatched(self._choices(search.solution, columns), None)
+        if found is None:
             raise explain(self._day.stack.places, program)
-        return search.solution
+        return found
 
     def _choices(self, solution: Floats, columns: _Columns) -> Choices:
-        starts = {
+        levels: dict[str, Levels] = {
+            load.name: _shares(solution[own]).argmax(axis=1).astype(np.int8)
+            for load, own in zip(self._day.thermal_loads, columns.levels, strict=True)
+        }
+        return Choices(self._starts(solution, columns), levels)
+
+    def _starts(self, solution: Floats, columns: _Columns) -> dict[str, int]:
+        return {
             appliance.name: allowed[int(solution[own].argmax())]
             for appliance, allowed, own in zip(
                 self.house.appliances, self._day.starts_allowed, columns.starts, strict=True
             )
         }
-        levels: dict[str, Levels] = {
-            load.name: _shares(solution[own]).argmax(axis=1).astype(np.int8)
-            for load, own in zip(self._day.thermal_loads, columns.levels, strict=True)
-        }
-        return Choices(starts, levels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,18 +29,19 @@ class InfeasibleHouseError(OptimizerError):
     Parameters
     ----------
     device : str
-        What cannot keep its limit: "ev", "battery" or "import_limit_kw".
+        What cannot keep its limit: "ev", "battery", "import_limit_kw", or the field of a thermal device.
     slot : int
         First slot in which it cannot.
-    amount_kwh : float
-        Energy that is missing. [kWh]
+    amount : float
+        By how much: energy that is missing [kWh], or kelvin outside the band [K].
     reason : str
         The same as a sentence.
+    unit : "kWh" or "K"
     """
 
-    def __init__(self, device: str, slot: int, amount_kwh: float, reason: str) -> None:
+    def __init__(self, device: str, slot: int, amount: float, reason: str, unit: str = "kWh") -> None:
         super().__init__(reason)
-        self.device, self.slot, self.amount_kwh, self.reason = device, slot, amount_kwh, reason
+        self.device, self.slot, self.amount, self.unit, self.reason = device, slot, amount, unit, reason
 
     def to_dict(self) -> dict[str, Any]:
         """Plan file of a house that has no plan: status "infeasible" and why."""
@@ -49,5 +50,5 @@ class InfeasibleHouseError(OptimizerError):
             "reason": self.reason,
             "device": self.device,
             "slot": self.slot,
-            "amount_kwh": self.amount_kwh,
+            f"amount_{self.unit.lower()}": self.amount,
         }

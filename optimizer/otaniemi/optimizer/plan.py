@@ -39,7 +39,7 @@ def plan(
     time_limit : float, optional
         Seconds after which the best plan so far is returned with its gap. [s]
     node_limit : int, optional
-        The same after so many branch-and-bound nodes; deterministic.
+        The same after so many branch-and-bound nodes, or iterations of the swarm; deterministic.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def plan(
         return _relaxed_schedule(planned, model.relax(), case, started)
     deadline = None if time_limit is None else started + time_limit
     if method == "pso":
-        found = swarm_plan(planned, case, SwarmOptions(), deadline)
+        found = swarm_plan(planned, case, SwarmOptions().limited(node_limit), deadline)
     else:
         found = model.optimise(deadline, node_limit)
     return schedule_of(

@@ -166,6 +166,11 @@ def branch_and_bound(
     program: Program, deadline: float | None, node_limit: int | None, solutions: int | None = None
 ) -> Search:
     """Search for the optimum until the deadline (of `time.perf_counter`), so many nodes, or so many solutions."""
+    if program.integer is None or not program.integer.size:
+        solved = solve_linear(program)
+        return Search(None, np.inf, True, feasible=False) if solved is None else Search(*solved, finished=True)
+    if deadline is not None and time.perf_counter() >= deadline:
+        return Search(None, -np.inf, False)
     solver = exact_solver(program)
     if deadline is not None:
         solver.setOptionValue("time_limit", max(deadline - time.perf_counter(), 0.0))
@@ -259,6 +264,10 @@ class KeptProgram:
     def solution(self) -> Floats:
         """Columns at the optimum, shape (columns,)."""
         return np.array(self.columns())
+
+    def duals(self) -> Floats:
+        """What one more of every row's right-hand side costs at the optimum, shape (rows,)."""
+        return np.array(self._solver.getSolution().row_dual)
 
     def columns(self) -> list[float]:
         """The same as a list, which is quicker where a few of them are read."""

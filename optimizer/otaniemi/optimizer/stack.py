@@ -44,6 +44,16 @@ class Place(NamedTuple):
         """The home's flows in a solution of the whole."""
         return self.home.flows(solution[self.columns])
 
+    def load_prices(self, duals: Floats) -> Floats:
+        """What one more kWh of the home's load costs the whole, from the duals of its rows, shape (slots,). [EUR/kWh]"""
+        rows, slots = self.load_rows()
+        return np.bincount(slots, duals[rows], self.home.house.slots)
+
+    def grid_kwh(self, solution: Floats) -> Floats:
+        """What the home takes from the grid, export negative, shape (slots,). [kWh]"""
+        grid: Floats = solution[self.column("grid_import")] - solution[self.column("grid_export")]
+        return grid
+
 
 class Stack:
     """One program made of homes; a home's changes of its forecast, past, trades or load change it in place.

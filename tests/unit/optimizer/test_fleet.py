@@ -144,7 +144,7 @@ def test_a_home_that_cannot_be_planned_is_a_value_and_stops_nobody() -> None:
         assert [r.schedule is not None for r in results] == [True, False, False, False, False, True]
         hopeless, unreadable, strange, number = (r.error for r in results[1:5])
         assert isinstance(hopeless, InfeasibleHouseError)
-        assert (hopeless.device, hopeless.slot, hopeless.amount_kwh) == ("ev", 1, pytest.approx(3.0))
+        assert (hopeless.device, hopeless.slot, hopeless.amount) == ("ev", 1, pytest.approx(3.0))
         assert isinstance(unreadable, HouseDataError)
         assert "slot_hours" in str(unreadable)
         assert "StrangeError: a defect" in str(strange)
