@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otaniemi.optimizer.devices.thermal import Levels
+from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import appliance_load
 from otaniemi.optimizer.house import House
@@ -34,7 +35,7 @@ class Choices:
         Raises
         ------
         HouseDataError
-            A start outside its window, or an appliance without one.
+            A start outside its window, an appliance without one, a thermal device without levels.
         """
         return appliance_load(house, self.starts) + thermal_load(house, self.levels)
 
@@ -43,5 +44,9 @@ def thermal_load(house: House, levels: Mapping[str, Levels]) -> Floats:
     """Energy of the thermal devices in every slot, shape (slots,). [kWh]"""
     load = np.zeros(house.slots)
     for device in house.thermal_loads:
+        if device.name not in levels:
+            raise HouseDataError(
+                f"thermal device '{device.name}' has no levels; one for every slot is needed"
+            )
         load += device.level_kw[levels[device.name]] * house.slot_hours
     return load

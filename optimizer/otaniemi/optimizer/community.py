@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import highspy
 import numpy as np
 from numpy.typing import ArrayLike
 
+from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.comfort import within_reach
+from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
+from otaniemi.optimizer.home_program import Flows, HomeProgram, State
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges, explain
-from otaniemi.optimizer.plan import plan
-from otaniemi.optimizer.solver import INFINITY, KeptProgram, exact_solver
+from otaniemi.optimizer.shifting import Shifter
+from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, branch_and_bound
 from otaniemi.optimizer.stack import Place, Stack
+
+_ROUNDS = 5
+"""Times that every home's levels are moved, as long as that pays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +41,8 @@ class CommunityPlan:
         Moved between homes. [kWh]
     flows : tuple of Flows
         By home.
-    starts : tuple of dict
-        Appliance starts by home.
+    choices : tuple of Choices
+        Starts and levels by home.
     """
 
     cost_eur: float
@@ -45,7 +50,7 @@ class CommunityPlan:
     net_kwh: Floats
     local_kwh: Floats
     flows: tuple[Flows, ...]
-    starts: tuple[Mapping[str, int], ...]
+    choices: tuple[Choices, ...]
 
     @property
     def gap_eur(self) -> float:
@@ -65,26 +70,26 @@ class CommunityModel:
         With the same slots; no feed-in price above the import price.
     local_fee_eur_per_kwh : float
         At least 0. [EUR/kWh]
-    starts : sequence of mappings, optional
-        Appliance starts by home; needed when a home has appliances.
+    choices : sequence of Choices, optional
+        Starts and levels by home; needed when a home has appliances or thermal devices.
 
     Raises
     ------
     HouseDataError
-        Houses that do not fit together, missing starts.
+        Houses that do not fit together, missing starts or levels.
     """
 
     def __init__(
         self,
         houses: Sequence[House],
         local_fee_eur_per_kwh: float,
-        starts: Sequence[Mapping[str, int]] | None = None,
+        choices: Sequence[Choices] | None = None,
     ) -> None:
         _check_houses(houses, local_fee_eur_per_kwh)
-        self._starts = tuple(starts or [{}] * len(houses))
+        self._choices = list(choices or [Choices({}, {})] * len(houses))
         self._homes = [
-            HomeProgram(house, appliance_load(house, start), own_export=True)
-            for house, start in zip(houses, self._starts, strict=True)
+            HomeProgram(house, chosen.device_kwh(house), own_export=True)
+            for house, chosen in zip(houses, self._choices, strict=True)
         ]
         for home in self._homes:
             _open_local(home, local_fee_eur_per_kwh)
@@ -108,6 +113,26 @@ class CommunityModel:
         for home, state in zip(self._homes, states, strict=True):
             home.set_past(until_slot, state)
         self._changed()
+
+    def home(self, index: int) -> HomeInCommunity:
+        """A home whose levels can be moved."""
+        return HomeInCommunity(self, index)
+
+    def set_levels(self, index: int, levels: Mapping[str, Levels]) -> None:
+        """Run the thermal devices of a home at these levels, by field; integer arrays of shape (slots,)."""
+        home = self._homes[index]
+        self._choices[index] = Choices(self._choices[index].starts, dict(levels))
+        home.set_devices(self._choices[index].device_kwh(home.house))
+        self._kept.rows_changed()
+
+    def value(self) -> float:
+        """Cost of the cheapest plan where nothing pays to be done both ways; inf where there is none. [EUR]"""
+        return self._kept.value() if self._kept.solve() else np.inf
+
+    def load_prices(self, index: int) -> tuple[Floats, Floats]:
+        """See `HomeModel.load_prices`."""
+        place = self._stack.places[index]
+        return place.load_prices(self._kept.duals()), place.grid_kwh(self._kept.solution())
 
     def _changed(self) -> None:
         self._kept.bounds_changed()
@@ -135,7 +160,7 @@ class CommunityModel:
             self._kept.bounds_changed()
         net = np.array([f.grid_import - f.grid_export + f.local_buy - f.local_sell for f in flows])
         local = np.sum([f.local_buy for f in flows], axis=0)
-        return CommunityPlan(cost, min(bound, cost), net, local, flows, self._starts)
+        return CommunityPlan(cost, min(bound, cost), net, local, flows, tuple(self._choices))
 
     def _close_detours(self, flows: Sequence[Flows]) -> bool:
         closed = [home.close_detours(own) for home, own in zip(self._homes, flows, strict=True)]
@@ -147,6 +172,26 @@ class CommunityModel:
                 explain([Place.alone(home)], home.program) for home in self._homes if not _has_plan(home)
             )
         return self._stack.flows(self._kept.solution())
+
+
+@dataclass(frozen=True)
+class HomeInCommunity:
+    """A home of a community whose thermal devices a `Shifter` moves."""
+
+    community: CommunityModel
+    index: int
+
+    def set_levels(self, levels: Mapping[str, Levels]) -> None:
+        """See `CommunityModel.set_levels`."""
+        self.community.set_levels(self.index, levels)
+
+    def value(self) -> float:
+        """Cost of all homes. [EUR]"""
+        return self.community.value()
+
+    def load_prices(self) -> tuple[Floats, Floats]:
+        """See `HomeModel.load_prices`."""
+        return self.community.load_prices(self.index)
 
 
 def community_optimum(
@@ -165,7 +210,9 @@ def community_optimum(
     Returns
     -------
     CommunityPlan
-        Without appliances the optimum itself.
+        Without appliances and thermal devices the optimum itself. Thermal devices run at any power between their
+        levels in the bound; in the plan, at the levels that come nearest, moved while that pays (`Shifter`). A band
+        that no schedule keeps is widened (`within_reach`).
 
     Raises
     ------
@@ -177,10 +224,19 @@ def community_optimum(
     _check_houses(houses, local_fee_eur_per_kwh)
     for house in houses:
         check_charges(house)
-    if not any(house.appliances for house in houses):
+    if not any(house.appliances or house.thermal for house in houses):
         return CommunityModel(houses, local_fee_eur_per_kwh).solve()
-    starts, bound = _best_starts(houses, local_fee_eur_per_kwh, node_limit)
-    plan = CommunityModel(houses, local_fee_eur_per_kwh, starts).solve()
+    loads = [[within_reach(load) for load in house.thermal_loads] for house in houses]
+    choices, bound = _Relaxation(houses, loads, local_fee_eur_per_kwh).choose(node_limit)
+    model = CommunityModel(houses, local_fee_eur_per_kwh, choices)
+    shifters = [
+        Shifter(model.home(k), house.tariff, house.slot_hours, loads[k], choices[k].levels)
+        for k, house in enumerate(houses)
+    ]
+    for _ in range(_ROUNDS):
+        for shifter in shifters:
+            shifter.improve(1)
+    plan = model.solve()
     return replace(plan, bound_eur=min(bound, plan.cost_eur))
 
 
@@ -234,34 +290,60 @@ def _balanced(stack: Stack) -> Extension:
     return extended
 
 
-def _best_starts(houses: Sequence[House], fee: float, node_limit: int) -> tuple[list[dict[str, int]], float]:
-    """Appliance starts by home, and a proven bound of the whole."""
-    homes = [HomeProgram(house, np.zeros(house.slots), own_export=True) for house in houses]
-    for home in homes:
-        _open_local(home, fee)
-    stack = Stack(homes, [1.0] * len(homes))
-    extended = _balanced(stack)
-    choices = []
-    for house, place in zip(houses, stack.places, strict=True):
-        allowed = [appliance.start_slots(house.slot_hours, house.slots) for appliance in house.appliances]
-        columns = [
-            extended.add_starts([place], a, starts, house.slot_hours)
-            for a, starts in zip(house.appliances, allowed, strict=True)
-        ]
-        choices.append(list(zip(house.appliances, allowed, columns, strict=True)))
-    program = extended.program()
-    solver = exact_solver(program)
-    solver.setOptionValue("mip_max_nodes", node_limit)
-    solver.run()
-    info = solver.getInfo()
-    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        # The nodes did not suffice for a plan of all: each home's own starts are one, the relaxation a bound.
-        relaxed = KeptProgram(replace(program, integer=None))
-        bound = relaxed.value() if relaxed.solve() else -np.inf
-        return [dict(plan(house, node_limit=node_limit).starts) for house in houses], bound
-    solution = np.array(solver.getSolution().col_value)
-    starts = [
-        {a.name: allowed[int(solution[columns].argmax())] for a, allowed, columns in home_choices}
-        for home_choices in choices
-    ]
-    return starts, float(info.mip_dual_bound)
+class _Relaxation:
+    """All homes with starts to choose and thermal devices that run at any power between their levels."""
+
+    def __init__(self, houses: Sequence[House], loads: Sequence[Sequence[ThermalLoad]], fee: float) -> None:
+        self._houses, self._loads = houses, loads
+        homes = [HomeProgram(house, np.zeros(house.slots), own_export=True) for house in houses]
+        for home in homes:
+            _open_local(home, fee)
+        self._stack = Stack(homes, [1.0] * len(homes))
+        extended = _balanced(self._stack)
+        self._starts: list[list[Ints]] = []
+        self._levels: list[list[Ints]] = []
+        for house, own, place in zip(houses, loads, self._stack.places, strict=True):
+            dt, none = house.slot_hours, np.zeros(0, np.int8)
+            self._starts.append(
+                [
+                    extended.add_starts([place], appliance, appliance.start_slots(dt, house.slots), dt)
+                    for appliance in house.appliances
+                ]
+            )
+            self._levels.append([extended.add_levels([place], load, dt, none, integer=False) for load in own])
+        self._program = extended.program()
+
+    def choose(self, node_limit: int) -> tuple[list[Choices], float]:
+        """Starts and levels by home, and a proven bound of the whole."""
+        search = branch_and_bound(self._program, None, node_limit)
+        solution, bound = search.solution, search.bound
+        if solution is None and search.feasible:
+            # The nodes did not suffice for a plan of all; the first one is where to start.
+            first = branch_and_bound(self._program, None, None, solutions=1)
+            solution, bound = first.solution, max(bound, first.bound)
+        if solution is None:
+            raise explain(self._stack.places, self._program)
+        return [self._choices(solution, k) for k in range(len(self._houses))], bound
+
+    def _choices(self, solution: Floats, index: int) -> Choices:
+        house = self._houses[index]
+        starts = {
+            appliance.name: appliance.start_slots(house.slot_hours, house.slots)[int(solution[own].argmax())]
+            for appliance, own in zip(house.appliances, self._starts[index], strict=True)
+        }
+        levels = {
+            load.name: _nearest(load, solution[own])
+            for load, own in zip(self._loads[index], self._levels[index], strict=True)
+        }
+        return Choices(starts, levels)
+
+
+def _nearest(load: ThermalLoad, shares: Floats) -> Levels:
+    """Whole levels that have used about as much energy at the end of every slot as shares of levels above 0."""
+    energy = np.cumsum(shares @ load.level_kw[1:])
+    levels = np.zeros(load.slots, np.int8)
+    used = 0.0
+    for slot in range(load.slots):
+        levels[slot] = np.abs(used + load.level_kw - energy[slot]).argmin()
+        used += load.level_kw[levels[slot]]
+    return levels

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from otaniemi.optimizer.choices import Choices, thermal_load
+from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats, series
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
@@ -72,16 +74,17 @@ class HomeModel:
     house : House
         Feed-in prices must not exceed import prices: the model has no on/off decisions that would keep
         a home from importing and exporting at once.
-    starts : mapping, optional
-        Start slot of every appliance, as in `Schedule.starts`; needed when the house has appliances.
+    choices : Choices, optional
+        Start slot of every appliance and levels of every thermal device; needed when the house has any.
 
     Raises
     ------
     HouseDataError
-        Appliances without starts, or a slot in which feeding in pays more than importing costs.
+        Appliances without starts, thermal devices without levels, or a slot in which feeding in pays more than
+        importing costs.
     """
 
-    def __init__(self, house: House, starts: Mapping[str, int] | None = None) -> None:
+    def __init__(self, house: House, choices: Choices | None = None) -> None:
         dear = np.flatnonzero(house.tariff.export_eur_per_kwh > house.tariff.import_eur_per_kwh)
         if dear.size:
             raise HouseDataError(
@@ -89,10 +92,16 @@ class HomeModel:
                 f"a kept model needs it at or below, plan() does not"
             )
         self.house = house
-        self._home = HomeProgram(house, appliance_load(house, starts or {}))
+        choices = choices or Choices({}, {})
+        self._appliances_kwh = appliance_load(house, choices.starts)
+        self._devices_kwh = choices.device_kwh(house)
+        self._home = HomeProgram(house, self._devices_kwh)
         self._trades = np.zeros(house.slots)
         self._buy_price = np.zeros(house.slots)
         self._sell_price = np.zeros(house.slots)
+        self._place = Place.alone(self._home)
+        self._options = [self._devices_kwh]
+        self._idle_kwh = sum((load.level_kw[-1] for load in house.thermal_loads), 0.0) * house.slot_hours
         self._kept = KeptProgram(self._home.program)
         self._stale = {"costs": False, "bounds": False, "rows": False}
 
@@ -101,6 +110,15 @@ class HomeModel:
         slots = self.house.slots
         self._home.set_forecast(series("base_kw", base_kw, slots, 0.0), series("pv_kw", pv_kw, slots, 0.0))
         self._stale |= {"bounds": True, "rows": True}
+
+    def set_levels(self, levels: Mapping[str, Levels]) -> None:
+        """Run the thermal devices at these levels, by field; integer arrays of shape (slots,)."""
+        self._devices_kwh = self._appliances_kwh + thermal_load(self.house, levels)
+        self._take(self._devices_kwh)
+
+    def _take(self, devices_kwh: Floats) -> None:
+        self._home.set_devices(devices_kwh)
+        self._stale["rows"] = True
 
     def set_local(
         self, buy_price: Floats, sell_price: Floats, buy_cap_kwh: Floats | float, sell_cap_kwh: Floats | float
@@ -149,7 +167,7 @@ class HomeModel:
     def most_tradable(self) -> tuple[Floats, Floats]:
         """Most energy the home could physically use and deliver in every slot: (buy, sell). [kWh]"""
         house, dt = self.house, self.house.slot_hours
-        buy = self._home.load_kwh.copy()
+        buy = self._home.load_kwh + self._idle_kwh
         sell = self._home.pv_kwh.copy()
         if house.battery:
             buy += house.battery.power_kw * dt
@@ -159,6 +177,22 @@ class HomeModel:
             if house.ev.v2h == "sell":
                 sell[self._home.ev_slots] += house.ev.power_kw * dt
         return buy, sell
+
+    def value(self) -> float:
+        """Cost of the cheapest plan, `HomePlan.value_eur` where nothing pays to be done both ways; inf without plan."""
+        return self._kept.value() if self._solved() else np.inf
+
+    def load_prices(self) -> tuple[Floats, Floats]:
+        """What more load would cost beside the plan last solved, and what the plan takes from the grid.
+
+        Returns
+        -------
+        prices : array, shape (slots,)
+            Of one more kWh of load: a dual, which storage and trades have a say in. [EUR/kWh]
+        grid_kwh : array, shape (slots,)
+            Import less export. [kWh]
+        """
+        return self._place.load_prices(self._kept.duals()), self._place.grid_kwh(self._kept.solution())
 
     def solve(self) -> HomePlan:
         """Cheapest plan.
@@ -184,11 +218,19 @@ class HomeModel:
         given = flows.local_sell + flows.grid_export
         return HomePlan(net, flows, split_by_source(flows, self._home.load_kwh, self._trades, given), value)
 
-    def curve(self, slot: int, price_low: float, price_high: float) -> list[CurvePoint]:
+    def curve(
+        self,
+        slot: int,
+        price_low: float,
+        price_high: float,
+        alternatives: Sequence[Mapping[str, Levels]] = (),
+    ) -> list[CurvePoint]:
         """Net local demand of one slot as its local price alone varies, other slots as announced.
 
         The optimal cost is concave and piecewise linear in the price and its slope is the demand, so all
-        breakpoints follow from solves at both ends and where the tangents meet.
+        breakpoints follow from solves at both ends and where the tangents meet. The least of several such costs is
+        concave and piecewise linear too: a home that may run its thermal devices otherwise does so from the price
+        at which it pays.
 
         Parameters
         ----------
@@ -196,6 +238,8 @@ class HomeModel:
             A slot that `set_local` has opened; the buyer's fee is its buy price minus its sell price.
         price_low, price_high : float
             Ends of the price range, useful from the feed-in price to the import price less the fee. [EUR/kWh]
+        alternatives : sequence of mappings
+            Levels that the thermal devices may run at instead, each as for `set_levels`.
 
         Returns
         -------
@@ -214,11 +258,15 @@ class HomeModel:
                 f"a slot from {self._home.until} to {self.house.slots - 1} and a rising range are needed"
             )
         fee = float(self._buy_price[slot] - self._sell_price[slot])
+        self._options = [self._devices_kwh]
+        self._options += [self._appliances_kwh + thermal_load(self.house, levels) for levels in alternatives]
         first = self._tangent(slot, price_low, fee)
         tangents = [first]
         if price_high > price_low:
             self._refine(slot, fee, first, self._tangent(slot, price_high, fee), tangents)
         self._set_price(slot, float(self._buy_price[slot]), float(self._sell_price[slot]))
+        if alternatives:
+            self._take(self._devices_kwh)
         return [self._point(slot, tangent) for tangent in tangents]
 
     def _refine(self, slot: int, fee: float, low: _Tangent, high: _Tangent, found: list[_Tangent]) -> None:
@@ -236,12 +284,20 @@ class HomeModel:
         found.append(replace(high, price=price, value_eur=high.at(price)))
 
     def _tangent(self, slot: int, price: float, fee: float) -> _Tangent:
+        """Of the cheapest option."""
         self._set_price(slot, price + fee, price)
+        return min((self._tangent_of(slot, price, option) for option in self._options), key=_value)
+
+    def _tangent_of(self, slot: int, price: float, devices_kwh: Floats) -> _Tangent:
+        if len(self._options) > 1:
+            self._take(devices_kwh)
+            if not self._solved() and devices_kwh is not self._devices_kwh:
+                return _Tangent(price, np.inf, 0.0, 0.0, [])
         value = self._optimum()
         solution = self._kept.columns()
         column = self._home.column
         demand = solution[column["local_buy"][slot]] - solution[column["local_sell"][slot]]
-        return _Tangent(price, value, demand, solution)
+        return _Tangent(price, value, demand, float(self._home.load_kwh[slot]), solution)
 
     def _set_price(self, slot: int, buy: float, sell: float) -> None:
         self._kept.set_cost(int(self._home.column["local_buy"][slot]), buy)
@@ -252,10 +308,16 @@ class HomeModel:
             return CurvePoint(tangent.price, tangent.demand_kwh, (0.0, 0.0, 0.0, 0.0))
         flows = self._home.flows_at(tangent.solution, slot)
         at = slice(slot, slot + 1)
-        offered = split_by_source(flows, self._home.load_kwh[at], self._trades[at], flows.local_sell)
+        load = np.array([tangent.load_kwh])
+        offered = split_by_source(flows, load, self._trades[at], flows.local_sell)
         return CurvePoint(tangent.price, tangent.demand_kwh, offered.at(0))
 
     def _optimum(self) -> float:
+        if not self._solved():
+            raise explain([self._place], self._home.program)
+        return self._kept.value()
+
+    def _solved(self) -> bool:
         if self._stale["costs"]:
             self._kept.costs_changed()
         if self._stale["bounds"]:
@@ -263,9 +325,7 @@ class HomeModel:
         if self._stale["rows"]:
             self._kept.rows_changed()
         self._stale = dict.fromkeys(self._stale, False)
-        if not self._kept.solve():
-            raise explain([Place.alone(self._home)], self._home.program)
-        return self._kept.value()
+        return self._kept.solve()
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,8 +335,13 @@ class _Tangent:
     price: float
     value_eur: float
     demand_kwh: float
+    load_kwh: float
     solution: list[float]
 
     def at(self, price: float) -> float:
         """The tangent's value at another price."""
         return self.value_eur + self.demand_kwh * (price - self.price)
+
+
+def _value(tangent: _Tangent) -> float:
+    return tangent.value_eur

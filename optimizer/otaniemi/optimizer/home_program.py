@@ -276,7 +276,10 @@ class HomeProgram:
         ):
             if device is None:
                 continue
-            charge, discharge = getattr(flows, f"{name}_charge")[slots], getattr(flows, f"{name}_discharge")[slots]
+            charge, discharge = (
+                getattr(flows, f"{name}_charge")[slots],
+                getattr(flows, f"{name}_discharge")[slots],
+            )
             both = np.minimum(charge, discharge) > _SAME_KWH
             fills = charge * device.charge_efficiency >= discharge / device.discharge_efficiency
             upper[self.column[f"{name}_discharge"][both & fills]] = 0.0

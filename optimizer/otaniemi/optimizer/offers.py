@@ -14,6 +14,7 @@ from otaniemi.optimizer.fields import series
 from otaniemi.optimizer.home_model import CurvePoint, HomeModel
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.schedule import Schedule
+from otaniemi.optimizer.shifting import Shifter
 from otaniemi.optimizer.sources import BATTERY, GRID, PV, V2H
 
 _NO_LIMIT = (math.inf, math.inf, math.inf, math.inf)
@@ -55,13 +56,14 @@ def offers(
     """Price-quantity steps of every slot around a home's plan at announced local prices.
 
     The home plans at the announced prices, varies the price of each slot alone, and offers the changes of its
-    demand, clipped at the plan: it never buys or sells more than planned, of no source, in any slot.
+    demand, clipped at the plan: it never buys or sells more than planned, of no source, in any slot. A thermal
+    device may run otherwise in that slot and make up for it in others.
 
     Parameters
     ----------
     house : House
     schedule : Schedule
-        Its starts are kept.
+        Its starts are kept, and its levels but for those of one device at a time.
     local_price_eur_per_kwh : array, shape (slots,)
         Announced prices. [EUR/kWh]
     local_fee_eur_per_kwh : float
@@ -88,12 +90,13 @@ def offers(
     if empty.size:
         slot = int(empty[0])
         raise HouseDataError(f"price_high is {high[slot]:g} in slot {slot}; at least {low[slot]:g} is needed")
-    model = HomeModel(house, schedule.starts)
+    model = HomeModel(house, schedule.choices)
     model.set_local(price + local_fee_eur_per_kwh, price, *model.most_tradable())
+    shifter = Shifter(model, house.tariff, house.slot_hours, house.thermal_loads, schedule.choices.levels)
     plan = model.solve()
     steps: list[Offer] = []
     for slot in range(slots):
-        curve = model.curve(slot, float(low[slot]), float(high[slot]))
+        curve = model.curve(slot, float(low[slot]), float(high[slot]), shifter.alternatives(slot))
         most_bought = max(float(plan.net_kwh[slot]), 0.0)
         steps += steps_of_curve(slot, curve, float(high[slot]), most_bought, plan.surplus.at(slot))
     return steps

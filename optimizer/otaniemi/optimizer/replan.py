@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from otaniemi.optimizer.choices import Choices, thermal_load
+from otaniemi.optimizer.choices import thermal_load
 from otaniemi.optimizer.day_model import DayModel
 from otaniemi.optimizer.day_program import Begun
 from otaniemi.optimizer.devices.thermal import Levels
@@ -58,7 +58,7 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     past = flows_of(planned, schedule)
     traded_past = schedule.traded_kw * house.slot_hours
     ahead = np.arange(house.slots) >= now
-    choices = Choices(schedule.starts, {name: own.astype(np.int8) for name, own in schedule.levels.items()})
+    choices = schedule.choices
     begun = Begun(
         now, state, trades, choices, peak_kwh(_until(past, ahead), np.where(ahead, 0.0, traded_past))
     )

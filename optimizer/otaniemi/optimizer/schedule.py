@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.choices import thermal_load
+from otaniemi.optimizer.choices import Choices, thermal_load
 from otaniemi.optimizer.devices.thermal import ThermalDevice
 from otaniemi.optimizer.dispatch import Found
 from otaniemi.optimizer.fields import Floats
@@ -114,6 +114,11 @@ class Schedule(Powers):
     def gap_eur(self) -> float:
         """Most that a better plan could save. [EUR]"""
         return self.cost_eur - self.bound_eur
+
+    @property
+    def choices(self) -> Choices:
+        """Its starts and levels; there are none to run in a relaxation."""
+        return Choices(self.starts, {name: levels.astype(np.int8) for name, levels in self.levels.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as the JSON object of a plan file; null where a state of charge does not exist."""

@@ -45,9 +45,10 @@ class Place(NamedTuple):
         return self.home.flows(solution[self.columns])
 
     def load_prices(self, duals: Floats) -> Floats:
-        """What one more kWh of the home's load costs the whole, from the duals of its rows, shape (slots,). [EUR/kWh]"""
+        """What one more kWh of the home's load costs the whole, by its rows' duals, shape (slots,). [EUR/kWh]"""
         rows, slots = self.load_rows()
-        return np.bincount(slots, duals[rows], self.home.house.slots)
+        prices: Floats = np.bincount(slots, duals[rows], self.home.house.slots).astype(np.float64)
+        return prices
 
     def grid_kwh(self, solution: Floats) -> Floats:
         """What the home takes from the grid, export negative, shape (slots,). [kWh]"""

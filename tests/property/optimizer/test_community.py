@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otaniemi.optimizer.community import CommunityModel, community_optimum
-from otaniemi.optimizer.home_program import State, appliance_load
+from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.plan import plan
 
@@ -68,7 +68,7 @@ def test_a_higher_fee_never_lowers_the_cost(houses: list[House], one: float, oth
 def test_the_cost_follows_from_the_flows(houses: list[House]) -> None:
     together = community_optimum(houses, 0.02)
     cost = 0.02 * together.local_kwh.sum()
-    for house, flows, starts in zip(houses, together.flows, together.starts, strict=True):
+    for house, flows, choices in zip(houses, together.flows, together.choices, strict=True):
         cost += house.tariff.import_eur_per_kwh @ flows.grid_import
         cost -= house.tariff.export_eur_per_kwh @ flows.grid_export
         if house.battery:
@@ -78,7 +78,7 @@ def test_the_cost_follows_from_the_flows(houses: list[House]) -> None:
         assert (flows.grid_export <= flows.pv_used + flows.battery_discharge + 1e-6).all()
         assert (np.minimum(flows.local_buy, flows.local_sell) <= 1e-9).all()
         if house.ev and house.ev.v2h == "sell":
-            load = np.array(house.base_load_kw) + appliance_load(house, starts)
+            load = np.array(house.base_load_kw) + choices.device_kwh(house)
             assert (flows.ev_discharge <= load + flows.local_sell + 2e-6).all()
     assert together.cost_eur == pytest.approx(cost, abs=1e-6)
     sold = np.sum([flows.local_sell for flows in together.flows], axis=0)

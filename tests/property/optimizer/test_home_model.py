@@ -29,7 +29,7 @@ def opened(house: House, seed: int) -> tuple[HomeModel, np.ndarray]:
     rng = np.random.default_rng(seed)
     low, high = house.tariff.export_eur_per_kwh, house.tariff.import_eur_per_kwh - FEE
     price = low + (high - low) * rng.random(house.slots)
-    model = HomeModel(house, plan(house).starts)
+    model = HomeModel(house, plan(house).choices)
     model.set_local(price + FEE, price, *model.most_tradable())
     return model, price
 
@@ -39,8 +39,8 @@ def opened(house: House, seed: int) -> tuple[HomeModel, np.ndarray]:
 def test_a_hot_start_finds_what_a_fresh_model_finds(data: dict[str, Any], seed: int) -> None:
     house = House.from_dict(data)
     rng = np.random.default_rng(seed)
-    starts = plan(house).starts
-    kept = HomeModel(house, starts)
+    choices = plan(house).choices
+    kept = HomeModel(house, choices)
     for _ in range(4):
         base, pv = house.base_load_kw * rng.random(house.slots), house.pv_kw * rng.random(house.slots)
         price = house.tariff.export_eur_per_kwh + 0.01 * rng.random(house.slots)
@@ -48,7 +48,7 @@ def test_a_hot_start_finds_what_a_fresh_model_finds(data: dict[str, Any], seed: 
         until = int(rng.integers(0, house.slots))
         battery = 0.6 * house.battery.capacity_kwh if house.battery else None
         ev = 0.6 * house.ev.capacity_kwh if house.ev else None
-        fresh = HomeModel(house, starts)
+        fresh = HomeModel(house, choices)
         for model in (kept, fresh):
             model.set_forecast(base, pv)
             model.set_local(price + FEE, price, *model.most_tradable())
@@ -62,7 +62,7 @@ def test_a_hot_start_finds_what_a_fresh_model_finds(data: dict[str, Any], seed: 
 def test_at_retail_alone_the_kept_model_agrees_with_the_plan(data: dict[str, Any]) -> None:
     house = House.from_dict(data)
     exact = plan(house)
-    kept = HomeModel(house, exact.starts).solve()
+    kept = HomeModel(house, exact.choices).solve()
     assert kept.value_eur == pytest.approx(exact.cost_eur, abs=1e-6)
     assert kept.net_kwh == pytest.approx(kept.flows.grid_import - kept.flows.grid_export)
 

@@ -38,6 +38,7 @@ class AirConditioner(ThermalDevice):
     max_c: float
     initial_c: float
     gain_kw: float = 0.0
+    final_c: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rated_kw", "cop"):

@@ -37,6 +37,7 @@ class WaterHeater(ThermalDevice):
     field: ClassVar[str] = "water_heater"
     states_field: ClassVar[str] = "heater_on"
     temperature_field: ClassVar[str] = "tank_c"
+    amounts: ClassVar[tuple[str, ...]] = ("draw_l",)
 
     rated_kw: float
     volume_l: float
@@ -48,6 +49,7 @@ class WaterHeater(ThermalDevice):
     ambient_c: float
     draw_l: Floats
     capacity_kwh_per_k: float | None = None
+    final_c: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rated_kw", "volume_l", "resistance_k_per_kw"):
