@@ -6,16 +6,21 @@ no time for a better one. Docs: docs/model.md, "Rules".
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle
+from otaniemi.optimizer.dispatch import Found
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.schedule import Schedule, cost_of, schedule_of
+from otaniemi.optimizer.solver import PROVEN_EUR
 from otaniemi.optimizer.thermostat import Thermostat
 
 _SAME_K = 1e-10
@@ -52,7 +57,52 @@ def rule_choices(house: House) -> Choices:
     return Choices(starts, levels)
 
 
-def rule_flows(house: House, load_kwh: Floats, pv_factor: float = 1.0, case: int | None = None) -> Flows:
+def rule_plan(house: House, case: int | None = None, bound_eur: float = -np.inf) -> Schedule:
+    """Plan of the home without a HEMS: `rule_choices`, and `rule_flows` in every scenario.
+
+    Parameters
+    ----------
+    house : House
+        As its case leaves it (`house_of_case`).
+    case : int or None
+    bound_eur : float
+        Proven lower bound of the house's cost, where one is known. [EUR]
+
+    Returns
+    -------
+    Schedule
+        Method "rules", status "optimal" where the bound says so.
+
+    Raises
+    ------
+    InfeasibleHouseError
+        A band that no schedule keeps, or an import limit that does not hold without a HEMS.
+    """
+    started = time.perf_counter()
+    choices = rule_choices(house)
+    flows = tuple(rule_scenarios(house, choices, case))
+    cost = cost_of(house, flows, np.zeros(house.slots)).total()
+    proven = cost - bound_eur <= PROVEN_EUR
+    found = Found(choices, flows, cost, bound_eur, proven)
+    return schedule_of(
+        house,
+        found,
+        status="optimal" if proven else "time_limit",
+        case=case,
+        method="rules",
+        seconds=time.perf_counter() - started,
+    )
+
+
+def rule_scenarios(house: House, choices: Choices, case: int | None) -> list[Flows]:
+    """`rule_flows` in every scenario."""
+    load = house.base_load_kw * house.slot_hours + choices.device_kwh(house)
+    return [rule_flows(house, load, scenario.pv_factor, case) for scenario in house.scenarios]
+
+
+def rule_flows(
+    house: House, load_kwh: Floats, pv_factor: float = 1.0, case: int | None = None, *, curtails: bool = False
+) -> Flows:
     """Energy flows that follow from the loads, knowing no price.
 
     The vehicle charges at full power from its arrival until its target and never discharges. The battery stores sun
@@ -69,6 +119,8 @@ def rule_flows(house: House, load_kwh: Floats, pv_factor: float = 1.0, case: int
         Sun of a scenario, as a share of `house.pv_kw`.
     case : int or None
         2: only left-over sun charges the battery.
+    curtails : bool
+        Leave sun unused where feeding it in would cost money.
 
     Raises
     ------
@@ -86,19 +138,15 @@ def rule_flows(house: House, load_kwh: Floats, pv_factor: float = 1.0, case: int
     charge, discharge, stored = none, none, np.full(slots, np.nan)
     if house.battery:
         grid = none if case == 2 else np.maximum(most - net, 0.0)
-        charge, discharge, stored = _self_consumption(house.battery, dt, net, grid)
+        charge, discharge, stored = self_consumption(house.battery, dt, net, grid)
         net = net + charge - discharge
-    excess = np.flatnonzero(net > most + _SAME_KWH)
-    if excess.size:
-        raise _missing("import_limit_kw", int(excess[0]), float(net[excess[0]] - most), "is exceeded")
-    spare = np.maximum(-net, 0.0)
-    export = spare if house.export_limit_kw is None else np.minimum(spare, house.export_limit_kw * dt)
+    grid_import, grid_export, pv_used = at_meter(house, sun, net, curtails=curtails)
     return Flows(
-        grid_import=np.maximum(net, 0.0),
-        grid_export=export,
+        grid_import=grid_import,
+        grid_export=grid_export,
         local_buy=none,
         local_sell=none,
-        pv_used=sun - (spare - export),
+        pv_used=pv_used,
         battery_charge=charge,
         battery_discharge=discharge,
         battery_stored=stored,
@@ -106,6 +154,35 @@ def rule_flows(house: House, load_kwh: Floats, pv_factor: float = 1.0, case: int
         ev_discharge=none,
         ev_stored=ev_stored,
     )
+
+
+def at_meter(house: House, sun: Floats, net: Floats, *, curtails: bool) -> tuple[Floats, Floats, Floats]:
+    """Import, export and used sun of every slot. [kWh]
+
+    Parameters
+    ----------
+    sun, net : array, shape (slots,)
+        Sun that is there, and what the home lacks beside all of it, negative where some is left over. [kWh]
+    curtails : bool
+        See `rule_flows`.
+
+    Raises
+    ------
+    InfeasibleHouseError
+        The import limit does not hold.
+    """
+    spare = np.maximum(-net, 0.0)
+    export = spare
+    if house.export_limit_kw is not None:
+        export = np.minimum(spare, house.export_limit_kw * house.slot_hours)
+    if curtails:
+        export = np.where(house.tariff.export_eur_per_kwh < 0.0, 0.0, export)
+    if house.import_limit_kw is not None:
+        excess = net - house.import_limit_kw * house.slot_hours
+        over = np.flatnonzero(excess > _SAME_KWH)
+        if over.size:
+            raise _missing("import_limit_kw", int(over[0]), float(excess[over[0]]), "is exceeded")
+    return np.maximum(net, 0.0), export, sun - (spare - export)
 
 
 def _room_kw(house: House) -> Floats:
@@ -153,10 +230,8 @@ def _charged_vehicle(ev: ElectricVehicle, dt: float, room: Floats) -> tuple[Floa
     return charge, stored
 
 
-def _self_consumption(
-    battery: Battery, dt: float, net: Floats, grid: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Charge, discharge, and stored energy at the end of every slot.
+def self_consumption(battery: Battery, dt: float, net: Floats, grid: Floats) -> tuple[Floats, Floats, Floats]:
+    """Charge and discharge of a battery that serves the home only, and stored energy at the end of a slot. [kWh]
 
     Parameters
     ----------
