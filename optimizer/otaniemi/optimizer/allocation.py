@@ -210,7 +210,7 @@ class Allocation:
         return Allocated(
             grid_import=grid_import,
             grid_export=fed,
-            pv_used=pv - (spare - fed),
+            pv_used=np.maximum(pv - (spare - fed), 0.0),
             battery_charge=flows["charge"],
             battery_discharge=flows["discharge"],
             battery_stored=stored,

@@ -72,6 +72,10 @@ class SwarmOptions:
         for seed in self.seeds:
             whole("seed", seed, 0, 2**63)
 
+    def limited(self, iterations: int | None) -> SwarmOptions:
+        """The same with at most so many iterations."""
+        return self if iterations is None else replace(self, iterations=min(self.iterations, iterations))
+
 
 @dataclass(frozen=True, eq=False)
 class SwarmRun:
