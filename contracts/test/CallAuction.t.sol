@@ -152,24 +152,16 @@ contract CallAuctionTest is Town {
         _refuses(other, HOME, 1, 1, 1, abi.encodeWithSelector(ICallAuction.GateClosed.selector, other));
     }
 
-    function test_a_market_is_full_at_2048_records() public {
-        bytes memory orders;
-        uint32 home = _addHome(1000e6);
-        for (uint32 i = 0; i < 64; ++i) {
-            orders = bytes.concat(orders, _signed(home, 1, 1, true, i, NEVER));
-        }
-        uint256 slot = 0;
-        for (; slot < 32; ++slot) {
-            // 32 homes of 64 orders each.
-            auction.relayOrders(_market(0), orders);
-            home = _addHome(1000e6);
-            orders = "";
-            for (uint32 i = 0; i < 64; ++i) {
-                orders = bytes.concat(orders, _signed(home, 1, 1, true, i, NEVER));
-            }
-        }
+    function test_a_market_is_full_at_65535_records() public {
+        _place(_market(0), OTHER, 1, 1, true, 0);
+        (, MarketTerms terms) = auction.marketOf(_market(0));
+        // The terms of the market lie behind its head; EIP-712 has the first two slots.
+        bytes32 place = bytes32(uint256(keccak256(abi.encode(_market(0), uint256(2)))) + 1);
+        vm.assertEq(uint256(vm.load(address(auction), place)), MarketTerms.unwrap(terms));
+        vm.store(address(auction), place, bytes32(MarketTerms.unwrap(terms.withCount(65_534))));
+        auction.relayOrders(_market(0), _signed(OTHER, 1, 1, true, 1, NEVER));
         (uint32 count,) = auction.statusOf(_market(0));
-        vm.assertEq(count, 2048);
+        vm.assertEq(count, 65_535);
         _expectSkip(HOME, 0, Skip.MarketFull, _signed(HOME, 1, 1, true, 0, NEVER));
         _refuses(
             _market(0), HOME, 1, 1, 0, abi.encodeWithSelector(ICallAuction.MarketFull.selector, _market(0))

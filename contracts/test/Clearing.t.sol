@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Result} from "../src/interfaces/ICallAuction.sol";
 import {ICallAuction} from "../src/interfaces/ICallAuction.sol";
-import {Clearing} from "../src/libraries/Clearing.sol";
+import {Clearing, Progress} from "../src/libraries/Clearing.sol";
 import {HashChain} from "../src/libraries/HashChain.sol";
 import {OrderRecord, bias} from "../src/types/OrderRecord.sol";
 import {PlainAuction, PlainOrder, PlainResult} from "./support/PlainAuction.sol";
@@ -124,7 +124,8 @@ contract ClearingTest is Trading {
     }
 
     function run(bytes calldata records, int32 lo, int32 hi) external pure returns (bool, Result memory) {
-        return Clearing.run(records, bias(lo), bias(hi), bias(-BAND), bias(BAND));
+        Progress memory start;
+        return Clearing.run(start, records, bias(lo), bias(hi), bias(-BAND), bias(BAND));
     }
 
     function _rejects(PlainResult memory plain, bytes memory records, uint256 count) private {
@@ -138,13 +139,6 @@ contract ClearingTest is Trading {
             uint256 draw = uint256(keccak256(abi.encode(seed, i)));
             int32 price = int32(int256(clamp(draw >> 16, 0, uint32(2 * BAND)))) - BAND;
             book[i] = PlainOrder(uint32(i), price, uint32(1 + (draw >> 32) % 5), draw & 1 == 0, 0);
-        }
-    }
-
-    function _cut(bytes memory data, uint256 from, uint256 to) private pure returns (bytes memory part) {
-        part = new bytes(to - from);
-        for (uint256 i = 0; i < part.length; ++i) {
-            part[i] = data[from + i];
         }
     }
 }

@@ -184,7 +184,7 @@ contract Communities is ICommunities, AccessManaged {
         _require(rules.utcOffset % int256(uint256(slot)) == 0, "utcOffset");
         _require(rules.utcOffset >= -50_400 && rules.utcOffset <= 50_400, "utcOffset");
         _require(rules.products > 0 && rules.products < 8, "products");
-        _require(rules.priceMin <= rules.priceMax, "priceMin");
+        _require(rules.priceMin < rules.priceMax, "priceMin");
         _require(uint256(rules.gridFee) + rules.platformFee <= uint32(type(int32).max), "gridFee");
         _require(rules.shortCap > 0 && rules.shortCap <= uint32(type(int32).max), "shortCap");
         _require(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Progress} from "../libraries/Clearing.sol";
 import {Market} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
 import {Skip} from "../types/Skip.sol";
@@ -43,6 +44,12 @@ interface ICallAuction {
         bytes32 root
     );
 
+    /// @notice A part of a market's records was taken into a clearing with these hints; it goes on from `progress`.
+    event Advanced(Market indexed market, int32 lo, int32 hi, Progress progress);
+
+    /// @notice A market that nobody had cleared when its slot began is void: its orders traded nothing.
+    event Voided(Market indexed market, uint32 count, bytes32 root);
+
     /// @notice Bytes of a batch do not split into entries.
     error MalformedWire();
     /// @notice Sources are 0 grid, 1 pv, 2 battery, 3 v2h, 4 chp.
@@ -73,6 +80,14 @@ interface ICallAuction {
     error GateOpen(Market market, uint256 until);
     /// @notice The market was cleared before.
     error AlreadyCleared(Market market);
+    /// @notice The slot has begun, so that its markets can only be void.
+    error SlotBegun(Market market, uint256 since);
+    /// @notice The slot has not begun; its markets can still be cleared.
+    error SlotAhead(Market market, uint256 until);
+    /// @notice The market has only so many records.
+    error BatchTooLong(uint256 count);
+    /// @notice No clearing with these hints has come there.
+    error UnknownProgress(bytes32 key);
     /// @notice The records are not those of the market in order of arrival.
     error ChainMismatch(bytes32 expected, bytes32 got);
     /// @notice The hints are outside the band or crossed.
@@ -102,7 +117,7 @@ interface ICallAuction {
     /// signature.
     function relayProfiles(uint32 community, uint8 product, uint8 session, bytes calldata profiles) external;
 
-    /// @notice Clears a market. Price, volume and fills follow from the orders alone, see docs/proofs.md [3].
+    /// @notice Clears a market before its slot begins. Price, volume and fills follow from the orders alone, see docs/proofs.md [3].
     /// @param lo Lowest clearing price [micro-token/kWh].
     /// @param hi Highest clearing price [micro-token/kWh].
     /// @param records All records in order of arrival, 16 bytes each.
@@ -110,15 +125,47 @@ interface ICallAuction {
     function clear(Market market, int32 lo, int32 hi, bytes calldata records, uint16[] calldata batches)
         external;
 
+    /// @notice Takes a part of a large market's records into a clearing, for any hints; see docs/proofs.md [8].
+    /// @param progress Where it goes on: the latest `Advanced` of the same hints, or all zero.
+    /// @param records The next records in order of arrival, of whole batches.
+    /// @param batches Number of records of every batch.
+    function advance(
+        Market market,
+        int32 lo,
+        int32 hi,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external;
+
+    /// @notice Clears a market as `clear` does, after parts that `advance` took in with the same hints.
+    function clearFrom(
+        Market market,
+        int32 lo,
+        int32 hi,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external;
+
+    /// @notice Declares a market void that was not cleared when its slot began, so that its locks can be released.
+    /// @param progress Parts taken in by `advance` with the highest price of the band as `lo` and the lowest as `hi`, or all zero.
+    function voidSlot(
+        Market market,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external;
+
     /// @notice Head of a market's hash chain and its terms, zero while it has no orders.
     function marketOf(Market market) external view returns (bytes32 head, MarketTerms terms);
 
-    /// @notice Number of records of a market, and whether it was cleared.
+    /// @notice Number of records of a market, and whether it was cleared or declared void.
     function statusOf(Market market) external view returns (uint32 count, bool cleared);
 
-    /// @notice Outcome of a market, zero until it is cleared.
+    /// @notice Outcome of a market, zero until it is cleared; of a void one without volume.
     function resultOf(Market market) external view returns (Result memory);
 
-    /// @notice Number of markets of a trading day that have orders and were not cleared.
+    /// @notice Number of markets of a trading day that have orders and were neither cleared nor void.
     function openMarkets(uint32 community, uint32 day) external view returns (uint256);
 }

@@ -3,7 +3,22 @@ pragma solidity ^0.8.30;
 
 import {Result} from "../interfaces/ICallAuction.sol";
 import {OrderRecord, unbias} from "../types/OrderRecord.sol";
+import {Frontier, HEIGHTS} from "./Frontier.sol";
 import {Merkle} from "./Merkle.sol";
+
+/// @notice How far a clearing in several transactions has come, for one pair of hints.
+/// @param head Of the hash chain after the records so far.
+/// @param demand Sums of the bids so far, as in `Clearing.Side`.
+/// @param supply Sums of the offers so far.
+/// @param count Records so far.
+/// @param peaks Frontier of the fill tree.
+struct Progress {
+    bytes32 head;
+    uint256 demand;
+    uint256 supply;
+    uint256 count;
+    bytes32[HEIGHTS] peaks;
+}
 
 /// @notice Verifies a clearing by one pass over the records of a market, see docs/proofs.md [3].
 library Clearing {
@@ -18,18 +33,28 @@ library Clearing {
 
     uint256 private constant MIRROR = type(uint32).max;
 
-    /// @notice Clears records, 16 bytes each, with the hints `lo <= hi` within the band; all prices biased.
+    /// @notice Clears all records, 16 bytes each, with the hints `lo <= hi` within the band; all prices biased.
+    /// @param progress Where an earlier part of the records led; all zero where there is none.
+    /// @param records The records behind them.
     /// @return valid True if `lo` is the lowest and `hi` the highest clearing price.
-    /// @return result Outcome at `(lo + hi) >> 1`, of no meaning unless valid.
-    function run(bytes calldata records, uint256 lo, uint256 hi, uint256 priceMin, uint256 priceMax)
-        internal
-        pure
-        returns (bool valid, Result memory result)
-    {
+    /// @return result Outcome at `(lo + hi) >> 1`, of no meaning but for the root unless valid.
+    function run(
+        Progress memory progress,
+        bytes calldata records,
+        uint256 lo,
+        uint256 hi,
+        uint256 priceMin,
+        uint256 priceMax
+    ) internal pure returns (bool valid, Result memory result) {
         uint256 price = (lo + hi) >> 1;
-        Side memory demand = Side(lo, hi, 0);
-        Side memory supply = Side(MIRROR - lo, MIRROR - hi, 0);
-        result.root = _sum(records, demand, supply, price == lo);
+        (Side memory demand, Side memory supply) = _sides(progress, lo, hi);
+        uint256 leaves = _sum(progress.count, records, demand, supply, price == lo);
+        if (progress.count == 0) {
+            result.root = Merkle.rootInPlace(leaves, records.length / 16);
+        } else {
+            Frontier.append(progress.peaks, progress.count, leaves, records.length / 16);
+            result.root = Frontier.root(progress.peaks, progress.count + records.length / 16);
+        }
 
         (uint64 demandAboveLo, uint64 demandFromLo, uint64 demandAboveHi, uint64 demandFromHi) =
             _unpack(demand);
@@ -46,6 +71,16 @@ library Clearing {
         result.supplyBelow = price == lo ? supplyBelowLo : supplyToLo;
     }
 
+    /// @notice Takes the next records into `progress`, but for the head of the hash chain. The same hints every time.
+    function advance(Progress memory progress, bytes calldata records, uint256 lo, uint256 hi) internal pure {
+        (Side memory demand, Side memory supply) = _sides(progress, lo, hi);
+        uint256 leaves = _sum(progress.count, records, demand, supply, (lo + hi) >> 1 == lo);
+        Frontier.append(progress.peaks, progress.count, leaves, records.length / 16);
+        progress.demand = demand.sums;
+        progress.supply = supply.sums;
+        progress.count += records.length / 16;
+    }
+
     /// @notice Energy that a record traded.
     /// @param prefix Energy at the clearing price on the same side that arrived before, from the record's leaf [Wh].
     function fillOf(OrderRecord record, uint256 prefix, Result memory result)
@@ -53,6 +88,8 @@ library Clearing {
         pure
         returns (uint256)
     {
+        // Where nothing trades there is no price that an order could beat; a void market has none either.
+        if (result.volume == 0) return 0;
         int256 price = record.price();
         int256 clearing = result.price;
         uint256 quantity = record.quantity();
@@ -70,19 +107,21 @@ library Clearing {
         return keccak256(abi.encodePacked(uint32(index), OrderRecord.unwrap(record), uint64(prefix)));
     }
 
-    /// @dev Adds every record to its side and returns the root of the fill tree. `atLo` says that the clearing price is
-    /// lo; else no record is at it.
-    function _sum(bytes calldata records, Side memory demand, Side memory supply, bool atLo)
+    /// @dev Adds every record to its side and returns where the leaves stand, from index `first` on. `atLo` says that the
+    /// clearing price is lo; else no record is at it.
+    function _sum(uint256 first, bytes calldata records, Side memory demand, Side memory supply, bool atLo)
         private
         pure
-        returns (bytes32)
+        returns (uint256 leaves)
     {
-        uint256 leaves;
         // Leaves are written to memory taken from the free memory pointer, sums to the two structs, the rest to scratch
-        // space. The length is a multiple of 16. A market holds at most 2**12 quantities below 2**32, so that sums stay within their 64 bits.
+        // space. The length is a multiple of 16. A market holds fewer than 2**16 quantities below 2**32, so that sums stay
+        // within their 64 bits.
         assembly ("memory-safe") {
             leaves := mload(0x40)
             let write := leaves
+            // Subtracted from `write`, it leaves 32 times the index.
+            let zero := sub(leaves, shl(5, first))
             let end := add(records.offset, records.length)
             for { let pos := records.offset } lt(pos, end) { pos := add(pos, 16) } {
                 let record := shr(128, calldataload(pos))
@@ -94,7 +133,7 @@ library Clearing {
                 }
                 let sums := mload(add(side, 0x40))
                 // The index, the record, and the prefix of a record at the clearing price: the energy at lo so far.
-                mstore(0, or(shl(219, sub(write, leaves)), shl(96, record)))
+                mstore(0, or(shl(219, sub(write, zero)), shl(96, record)))
                 if and(atLo, eq(price, mload(side))) {
                     let prefix := sub(and(shr(64, sums), 0xffffffffffffffff), and(sums, 0xffffffffffffffff))
                     mstore(0, or(mload(0), shl(32, prefix)))
@@ -109,7 +148,15 @@ library Clearing {
             }
             mstore(0x40, write)
         }
-        return Merkle.rootInPlace(leaves, records.length / 16);
+    }
+
+    function _sides(Progress memory progress, uint256 lo, uint256 hi)
+        private
+        pure
+        returns (Side memory demand, Side memory supply)
+    {
+        demand = Side(lo, hi, progress.demand);
+        supply = Side(MIRROR - lo, MIRROR - hi, progress.supply);
     }
 
     function _unpack(Side memory side) private pure returns (uint64, uint64, uint64, uint64) {

@@ -17,10 +17,15 @@ library HashChain {
         }
     }
 
-    /// @notice Head after batches, from the start.
+    /// @notice Head after batches.
+    /// @param head Where they begin, zero from the start.
     /// @param records All records, 16 bytes each.
     /// @param batches Number of records of every batch.
-    function replay(bytes calldata records, uint16[] calldata batches) internal pure returns (bytes32 head) {
+    function replay(bytes32 head, bytes calldata records, uint16[] calldata batches)
+        internal
+        pure
+        returns (bytes32)
+    {
         uint256 done = 0;
         for (uint256 i = 0; i < batches.length; ++i) {
             uint256 end = done + 16 * uint256(batches[i]);
@@ -35,5 +40,6 @@ library HashChain {
             done = end;
         }
         if (done != records.length) revert BatchMismatch();
+        return head;
     }
 }

@@ -8,7 +8,7 @@ import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICallAuction, Result} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {Book, Shelf, newBook, newShelf} from "../libraries/Books.sol";
-import {Clearing} from "../libraries/Clearing.sol";
+import {Clearing, Progress} from "../libraries/Clearing.sol";
 import {HashChain} from "../libraries/HashChain.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
 import {OrderHash} from "../libraries/OrderHash.sol";
@@ -17,7 +17,7 @@ import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
 import {Market, marketOf as marketKey} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
-import {LAST_SOURCE, OrderRecord, bias, recordOf} from "../types/OrderRecord.sol";
+import {LAST_SOURCE, OrderRecord, bias, recordOf, unbias} from "../types/OrderRecord.sol";
 import {dayOf} from "../types/Rules.sol";
 import {Skip} from "../types/Skip.sol";
 
@@ -47,8 +47,8 @@ contract CallAuction is ICallAuction, EIP712 {
     uint256 private constant STEP_BYTES = 13;
     uint256 private constant SIGNATURE_BYTES = 64;
 
-    /// @dev A market with more records could not be cleared in one transaction.
-    uint256 private constant MAX_RECORDS = 2048;
+    /// @dev What the count and the frontier of the fill tree hold.
+    uint256 private constant MAX_RECORDS = type(uint16).max;
 
     /// @dev Shorter than the notice of a change of rules, so that a market's rules stand before its first order [s].
     uint256 private constant HORIZON = 8 days;
@@ -57,6 +57,9 @@ contract CallAuction is ICallAuction, EIP712 {
     ICommunities private immutable _communities;
 
     mapping(Market => State) private _states;
+
+    /// @dev Where clearings in several transactions have come: hash of market, hints and progress.
+    mapping(bytes32 key => bool) private _reached;
 
     /// @inheritdoc ICallAuction
     mapping(uint32 community => mapping(uint32 day => uint256)) public openMarkets;
@@ -136,33 +139,58 @@ contract CallAuction is ICallAuction, EIP712 {
     function clear(Market market, int32 lo, int32 hi, bytes calldata records, uint16[] calldata batches)
         external
     {
-        State storage state = _states[market];
-        MarketTerms terms = state.terms;
-        if (terms.count() == 0) revert MarketEmpty(market);
-        if (block.timestamp < terms.directGate()) revert GateOpen(market, terms.directGate());
-        if (terms.isCleared()) revert AlreadyCleared(market);
-        if (lo > hi || bias(lo) < terms.priceMin() || bias(hi) > terms.priceMax()) {
-            revert HintOutOfBand(lo, hi);
-        }
-        bytes32 head = HashChain.replay(records, batches);
-        if (head != state.head) revert ChainMismatch(state.head, head);
-        (bool valid, Result memory result) =
-            Clearing.run(records, bias(lo), bias(hi), terms.priceMin(), terms.priceMax());
-        if (!valid) revert NotClearing(lo, hi);
-        state.terms = terms.asCleared();
-        state.result = result;
-        --openMarkets[market.community()][terms.day()];
-        emit Cleared(
-            market,
-            result.price,
-            lo,
-            hi,
-            result.volume,
-            result.demandAbove,
-            result.supplyBelow,
-            uint32(terms.count()),
-            result.root
-        );
+        Progress memory start;
+        _clear(market, lo, hi, start, records, batches);
+    }
+
+    /// @inheritdoc ICallAuction
+    function clearFrom(
+        Market market,
+        int32 lo,
+        int32 hi,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external {
+        _clear(market, lo, hi, _resume(market, lo, hi, progress), records, batches);
+    }
+
+    /// @inheritdoc ICallAuction
+    function advance(
+        Market market,
+        int32 lo,
+        int32 hi,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external {
+        MarketTerms terms = _uncleared(market);
+        Progress memory next = _resume(market, lo, hi, progress);
+        // The frontier holds no more; a chain with fewer records would not lead to the head anyway.
+        if (next.count + records.length / 16 > terms.count()) revert BatchTooLong(terms.count());
+        next.head = HashChain.replay(next.head, records, batches);
+        Clearing.advance(next, records, bias(lo), bias(hi));
+        _reached[_key(market, lo, hi, next)] = true;
+        emit Advanced(market, lo, hi, next);
+    }
+
+    /// @inheritdoc ICallAuction
+    function voidSlot(
+        Market market,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external {
+        MarketTerms terms = _uncleared(market);
+        uint256 start = _slotStart(market);
+        if (block.timestamp < start) revert SlotAhead(market, start);
+        // Crossed, as no clearing's are, so that no record is at the price and no leaf has a prefix.
+        (uint256 lo, uint256 hi) = (terms.priceMax(), terms.priceMin());
+        (, Result memory result) =
+            _run(market, terms, lo, hi, _resume(market, unbias(lo), unbias(hi), progress), records, batches);
+        result = Result(0, 0, 0, 0, result.root);
+        _close(market, terms, result);
+        emit Voided(market, uint32(terms.count()), result.root);
     }
 
     /// @inheritdoc ICallAuction
@@ -179,6 +207,43 @@ contract CallAuction is ICallAuction, EIP712 {
     /// @inheritdoc ICallAuction
     function resultOf(Market market) external view returns (Result memory) {
         return _states[market].result;
+    }
+
+    function _clear(
+        Market market,
+        int32 lo,
+        int32 hi,
+        Progress memory progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) private {
+        MarketTerms terms = _uncleared(market);
+        uint256 start = _slotStart(market);
+        if (block.timestamp >= start) revert SlotBegun(market, start);
+        if (lo > hi || bias(lo) < terms.priceMin() || bias(hi) > terms.priceMax()) {
+            revert HintOutOfBand(lo, hi);
+        }
+        (bool valid, Result memory result) =
+            _run(market, terms, bias(lo), bias(hi), progress, records, batches);
+        if (!valid) revert NotClearing(lo, hi);
+        _close(market, terms, result);
+        emit Cleared(
+            market,
+            result.price,
+            lo,
+            hi,
+            result.volume,
+            result.demandAbove,
+            result.supplyBelow,
+            uint32(terms.count()),
+            result.root
+        );
+    }
+
+    function _close(Market market, MarketTerms terms, Result memory result) private {
+        _states[market].terms = terms.asCleared();
+        _states[market].result = result;
+        --openMarkets[market.community()][terms.day()];
     }
 
     function _relayProfile(
@@ -263,6 +328,49 @@ contract CallAuction is ICallAuction, EIP712 {
             state.terms = terms.withCount(count + records.length / 16);
         }
         emit OrdersAccepted(market, uint32(count), records);
+    }
+
+    /// @dev Terms of a market whose gate has passed and that was not cleared.
+    function _uncleared(Market market) private view returns (MarketTerms terms) {
+        terms = _states[market].terms;
+        if (terms.count() == 0) revert MarketEmpty(market);
+        if (block.timestamp < terms.directGate()) revert GateOpen(market, terms.directGate());
+        if (terms.isCleared()) revert AlreadyCleared(market);
+    }
+
+    /// @dev The pass over the last records, which must end at the head of the market's chain.
+    function _run(
+        Market market,
+        MarketTerms terms,
+        uint256 lo,
+        uint256 hi,
+        Progress memory progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) private view returns (bool, Result memory) {
+        bytes32 head = HashChain.replay(progress.head, records, batches);
+        if (head != _states[market].head) revert ChainMismatch(_states[market].head, head);
+        return Clearing.run(progress, records, lo, hi, terms.priceMin(), terms.priceMax());
+    }
+
+    /// @dev Progress that is the start or was reached with the same hints.
+    function _resume(Market market, int32 lo, int32 hi, Progress calldata progress)
+        private
+        view
+        returns (Progress memory)
+    {
+        if (progress.count == 0) {
+            Progress memory start;
+            return start;
+        }
+        bytes32 key = _key(market, lo, hi, progress);
+        if (!_reached[key]) revert UnknownProgress(key);
+        return progress;
+    }
+
+    function _slotStart(Market market) private view returns (uint256) {
+        (uint32 slotSeconds,) = _communities.calendarOf(market.community());
+        return uint256(market.slot()) * slotSeconds;
     }
 
     /// @dev A market's frozen terms, or those that its first order will freeze, and whether its slot is too far ahead.
@@ -422,6 +530,14 @@ contract CallAuction is ICallAuction, EIP712 {
         profile.stepsAt = pos + PROFILE_BYTES;
         profile.stepsEnd = profile.stepsAt + STEP_BYTES * uint16(head >> 104);
         if (profile.stepsEnd + SIGNATURE_BYTES > profiles.length) revert MalformedWire();
+    }
+
+    function _key(Market market, int32 lo, int32 hi, Progress memory progress)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(market, lo, hi, progress));
     }
 
     function _sibling(Market market, uint32 slot) private pure returns (Market) {

@@ -65,4 +65,11 @@ abstract contract Trading is Town {
             batches[i] = 1;
         }
     }
+
+    function _cut(bytes memory data, uint256 from, uint256 to) internal pure returns (bytes memory part) {
+        part = new bytes(to - from);
+        for (uint256 i = 0; i < part.length; ++i) {
+            part[i] = data[from + i];
+        }
+    }
 }

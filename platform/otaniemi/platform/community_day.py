@@ -253,6 +253,9 @@ class CommunityDay:
 
     def _propose(self) -> None:
         settlement = self._exchange.settlement
+        # What nobody cleared in time is void, so that the day can be billed.
+        for session in range(len(self._rules.sessions)):
+            self._clear(session, self.slots)
         self.outcome.bills = settlement.bill(self.day, self._exchange.oracles.leaves)
         self._proposal = settlement.propose(self.outcome.bills)
 

@@ -23,16 +23,18 @@ from otaniemi.contracts.chain.events import (
     OrdersAccepted,
     PartiesPaid,
     TariffReported,
+    Voided,
 )
 from otaniemi.contracts.chain.evidence import evidence_of, neighbours_of
 from otaniemi.contracts.rules import calendar, signing
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day, bills_of
-from otaniemi.contracts.rules.clearing import Clearing, clear
+from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root, void
 from otaniemi.contracts.rules.ledger import Ledger
 from otaniemi.contracts.rules.lines import Line, Reference
 from otaniemi.contracts.rules.meters import MeterLeaf, meter_report
 from otaniemi.contracts.rules.orders import Book, Market
 from otaniemi.contracts.rules.payout import pay_out
+from otaniemi.contracts.rules.resume import START
 from otaniemi.contracts.rules.schedules import Nomination, batch_root
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
@@ -61,9 +63,11 @@ def day(town: Any) -> Day:
     _report_tariff(town, TariffReport(community, Feed.RETAIL, number, retail))
     markets = _trade(town, draw, slots)
     batches = [_nominate(town, draw, number, slots, seq) for seq in (1, 2)]
-    last = calendar.slot_end(rules, slots[-1])
-    town.chain.set_time(last)
-    cleared = {market: _clear(town, market, book, sizes) for market, (book, sizes) in markets.items()}
+    forgotten = max(markets)
+    by_gate = sorted(markets, key=lambda market: calendar.direct_gate(rules, market.slot, market.session))
+    cleared = {m: _clear(town, m, *markets[m]) for m in by_gate if m != forgotten}
+    town.chain.set_time(calendar.slot_end(rules, slots[-1]))
+    cleared[forgotten] = _void(town, forgotten, *markets[forgotten])
     meters = {(0, slot): _report_meters(town, draw, slot) for slot in slots}
     imbalance = tuple((draw.randint(0, 600_000), draw.randint(-50_000, 200_000)) for _ in slots)
     _report_tariff(town, TariffReport(community, Feed.IMBALANCE, number, imbalance))
@@ -154,8 +158,17 @@ def _report_meters(town: Any, draw: random.Random, slot: int) -> list[MeterLeaf]
 
 def _clear(town: Any, market: Market, book: Book, sizes: list[int]) -> tuple[Book, Clearing]:
     result = clear(book, town.rules.price_min, town.rules.price_max)
+    gate = calendar.direct_gate(town.rules, market.slot, market.session)
+    town.chain.set_time(max(gate, town.chain.head().timestamp + 1))
     town.send(town.auction.clear(market, result.lo, result.hi, book.records(), sizes))
     return book, result
+
+
+def _void(town: Any, market: Market, book: Book, sizes: list[int]) -> tuple[Book, Clearing]:
+    nothing = void(book)
+    (event,) = town.send(town.auction.void_slot(market, START, book.records(), sizes))
+    assert event == Voided(market, len(book), fill_root(book, nothing))
+    return book, nothing
 
 
 def _only(kind: type[_E], events: Iterable[Event]) -> _E:

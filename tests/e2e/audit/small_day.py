@@ -7,6 +7,7 @@ Home A buys day-ahead, B sells its PV, C does both and nominates something else 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -166,8 +167,10 @@ class SmallDay:
         self.sender.send(HOMES[0], self.auction.place_order(market, A, 125_000, 77, 0, True, 30_002))
         self._collect()
 
-    def clear(self, session: int) -> None:
-        for market in sorted(market for market in self.books if market.session == session):
+    def clear(self, wanted: Iterable[Market]) -> None:
+        for market in sorted(wanted):
+            gate = direct_gate(RULES, market.slot, market.session)
+            self.chain.set_time(max(gate, self.chain.head().timestamp + 1))
             book, clearing = self.cleared(market)
             sizes = [len(batch) // 16 for batch in self.books[market]]
             call = self.auction.clear(market, clearing.lo, clearing.hi, book.records(), sizes)
@@ -194,9 +197,11 @@ class SmallDay:
         self.sender.send(HOMES[0], schedules.nominate(again))
         self.batches = [first, [again]]
 
-    def report_meters(self) -> None:
+    def clear_and_report_meters(self) -> None:
         oracle = Oracle(self.chain, self.deployment.addresses["Oracle"])
+        self._last_call(FIRST)
         for hour, slot in enumerate(slots_of_day(RULES, DAY)):
+            self._last_call(slot + 1)
             leaves = [
                 MeterLeaf(A, 1400 + 10 * hour, 0, Quality.MEASURED, bytes([hour, 1]) * 16),
                 MeterLeaf(B, 0, 900 + 100 * hour, Quality.MEASURED, bytes([hour, 2]) * 16),
@@ -208,6 +213,9 @@ class SmallDay:
             signatures = [sign(key.secret, meter_digest(oracle.domain, report)) for key in REPORTERS[1:]]
             self.chain.set_time(slot_end(RULES, slot) + 30)
             self.sender.send(ADMIN, oracle.report_meters(report, b"".join(signatures)))
+
+    def _last_call(self, slot: int) -> None:
+        self.clear(market for market in self.books if (market.slot, market.session) == (slot, 1))
 
     def facts(self) -> DayFacts:
         markets = {market: self.cleared(market) for market in self.books}
@@ -240,17 +248,11 @@ class SmallDay:
         self.report_tariff(Feed.RETAIL)
         self.chain.set_time(day_start(RULES, DAY) - 50_000)
         self.trade()
-        self.chain.set_time(direct_gate(RULES, FIRST, 0))
-        self.clear(0)
+        self.clear(market for market in self.books if market.session == 0)
         self.nominate()
-        self.chain.set_time(day_start(RULES, DAY))
-        self.report_meters_and_last_call()
+        self.clear_and_report_meters()
         self.report_tariff(Feed.IMBALANCE)
         return bill_day(self.facts())
-
-    def report_meters_and_last_call(self) -> None:
-        self.report_meters()
-        self.clear(1)
 
     def write(self, directory: Path, bills: Bills) -> None:
         """Write the record of the run as ``audit_run`` reads it."""

@@ -19,6 +19,7 @@ from otaniemi.contracts.rules.lines import LINE_TREE, Line
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import Market, NonceWindow
+from otaniemi.contracts.rules.resume import Progress
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, address_bytes
 from otaniemi.contracts.rules.tariffs import TariffReport
@@ -233,8 +234,24 @@ class CallAuction(Contract):
         """Clear a market by its lowest and highest clearing price; ``batches`` are numbers of records."""
         return self._call("clear", "clear", market.key, lo, hi, records, list(batches))
 
+    def advance(
+        self, market: Market, lo: int, hi: int, progress: Progress, records: bytes, batches: Sequence[int]
+    ) -> Call:
+        """Take the next whole batches of a large market into a clearing that has come to ``progress``."""
+        return self._call("clear", "advance", market.key, lo, hi, progress, records, list(batches))
+
+    def clear_from(
+        self, market: Market, lo: int, hi: int, progress: Progress, records: bytes, batches: Sequence[int]
+    ) -> Call:
+        """Clear a market with its last batches, from where ``advance`` has come."""
+        return self._call("clear", "clearFrom", market.key, lo, hi, progress, records, list(batches))
+
+    def void_slot(self, market: Market, progress: Progress, records: bytes, batches: Sequence[int]) -> Call:
+        """Declare a market void that nobody cleared before its slot began."""
+        return self._call("clear", "voidSlot", market.key, progress, records, list(batches))
+
     def status_of(self, market: Market) -> tuple[int, bool]:
-        """Number of records of a market, and whether it was cleared."""
+        """Number of records of a market, and whether it was cleared or void."""
         count, cleared = self._view("statusOf", market.key)
         return int(count), bool(cleared)
 

@@ -148,6 +148,15 @@ class Cleared(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Voided(Event):
+    """A market that nobody cleared before its slot began is void."""
+
+    market: Market
+    count: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NominationsAccepted(Event):
     """Batch number ``batch`` of a product and trading day; ``entries`` as ``rules.schedules`` packs them."""
 

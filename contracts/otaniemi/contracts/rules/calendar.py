@@ -118,7 +118,7 @@ class Rules:
             raise FieldError("slot_seconds", self.slot_seconds, f"a divisor of {DAY_SECONDS:,}")
         if self.utc_offset % self.slot_seconds:
             raise FieldError("utc_offset", self.utc_offset, f"a multiple of slot_seconds {self.slot_seconds}")
-        within("price_max", self.price_max, self.price_min, PRICE_LIMIT)
+        within("price_max", self.price_max, self.price_min + 1, PRICE_LIMIT)
         within("platform_fee", self.platform_fee, 0, PRICE_LIMIT - self.grid_fee)
         within("nomination_direct_lead", self.nomination_direct_lead, 0, self.nomination_batch_lead)
         addresses = [address.lower() for address in self.reporters]

@@ -94,6 +94,12 @@ def clear(book: Book, price_min: int, price_max: int) -> Clearing:
     return Clearing(lo, hi, at, volume, demand_above, supply_below, fills, prefixes)
 
 
+def void(book: Book) -> Clearing:
+    """A market that nobody cleared before its slot began: no price (0 stands for none), no fills."""
+    nothing = np.zeros(len(book), np.int64)
+    return Clearing(0, 0, 0, 0, 0, 0, nothing, nothing)
+
+
 def fill_leaves(book: Book, clearing: Clearing) -> list[bytes]:
     """Leaves of the fill tree, one per record in order of arrival."""
     records = book.records()
@@ -123,6 +129,8 @@ def fill_of(
     at: int, volume: int, demand_above: int, supply_below: int,
 ) -> int:  # fmt: skip
     """Fill [Wh] of one record under the stored result (``at`` .. ``supply_below``) of its market."""
+    if volume == 0:
+        return 0
     if price == at:
         return min(max(volume - (demand_above if buy else supply_below) - prefix, 0), quantity)
     return quantity if (price > at) == buy else 0

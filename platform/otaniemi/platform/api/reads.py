@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.rules.bills import bills_of
 from otaniemi.contracts.rules.calendar import Rules, slots_of_day
-from otaniemi.contracts.rules.clearing import clear, fill_leaves
+from otaniemi.contracts.rules.clearing import clear, fill_leaves, void
 from otaniemi.contracts.rules.errors import BillError
 from otaniemi.contracts.rules.merkle import levels_of, proof_of
 from otaniemi.contracts.rules.orders import Book, Market
@@ -61,7 +61,7 @@ def positions(
     trade_wh, trade_nano = dict.fromkeys(slots, 0), dict.fromkeys(slots, 0)
     for order in markets.orders_of(transaction, account, slots.start, slots.stop):
         result = results.get(order.market)
-        if order.fill_wh and result:
+        if order.fill_wh and result and result.price is not None:
             signed = order.fill_wh if order.buy else -order.fill_wh
             trade_wh[order.market.slot] += signed
             trade_nano[order.market.slot] += signed * result.price
@@ -122,5 +122,8 @@ class _Results:
         if state is None or state.result is None:
             return None
         book = Book.of_records(markets.records_of(self._transaction, market))
-        clearing = clear(book, self._rules.price_min, self._rules.price_max)
+        if state.result.price is None:
+            clearing = void(book)
+        else:
+            clearing = clear(book, self._rules.price_min, self._rules.price_max)
         return state.result, clearing.prefixes.tolist(), levels_of(fill_leaves(book, clearing))

@@ -46,9 +46,9 @@ class CommunityView(Form):
 
 
 class ResultView(Form):
-    """What a market cleared at; where ``volume_wh`` is 0 nothing is paid at ``price``."""
+    """What a market cleared at; where ``volume_wh`` is 0 nothing is paid at ``price``, and a void one has none."""
 
-    price: int
+    price: int | None
     volume_wh: int
     demand_above_wh: int
     supply_below_wh: int
@@ -57,7 +57,7 @@ class ResultView(Form):
 
 
 class MarketView(Form):
-    """A market: open to relayed orders, then to direct ones alone, then closed, then cleared."""
+    """A market: open to relayed orders, then to direct ones alone, then closed, then cleared; void where nobody did."""
 
     community: int
     product: int
@@ -66,14 +66,14 @@ class MarketView(Form):
     start: datetime
     relay_gate: datetime
     direct_gate: datetime
-    state: Literal["open", "direct", "closed", "cleared"]
+    state: Literal["open", "direct", "closed", "cleared", "void"]
     result: ResultView | None
 
     @classmethod
     def of(cls, market: MarketState, rules: Rules, now: int) -> MarketView:
-        state: Literal["open", "direct", "closed", "cleared"] = "open"
+        state: Literal["open", "direct", "closed", "cleared", "void"] = "open"
         if market.result is not None:
-            state = "cleared"
+            state = "void" if market.result.price is None else "cleared"
         elif now >= market.direct_gate:
             state = "closed"
         elif now >= market.relay_gate:
@@ -197,7 +197,7 @@ class RecordView(Form):
             self.fill_wh
             == fill_of(
                 self.buy, self.price, self.quantity, inclusion.prefix,
-                result.price, result.volume_wh, result.demand_above_wh, result.supply_below_wh,
+                result.price or 0, result.volume_wh, result.demand_above_wh, result.supply_below_wh,
             )
         )  # fmt: skip
 

@@ -9,7 +9,8 @@ from typing import Any
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.deploy import CONTRACTS, MARKET_MODULE, SETTLEMENT_MODULE, Deployment
-from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.calendar import slot_start
+from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
@@ -66,6 +67,7 @@ class Replay:
             e.OrdersAccepted: self._orders_accepted,
             e.OrderSkipped: self._order_skipped,
             e.Cleared: self._cleared,
+            e.Voided: self._voided,
             e.NominationsAccepted: self._nominations_accepted,
             e.TariffReported: self._tariff_reported,
             e.MetersReported: self._meters_reported,
@@ -225,6 +227,19 @@ class Replay:
             fill_root(book, c),
         )
         yield from _difference([event], [right])
+
+    def _voided(self, event: e.Voided, step: Step) -> Iterable[str]:
+        self.counts["markets"] += 1
+        rules, book = self.state.rules_of(event.market), self.state.book(event.market)
+        if rules is None:
+            yield f"voids {event.market}, where nothing is traded"
+            return
+        nothing = void(book)
+        self.state.cleared[event.market] = book, nothing
+        self.state.results[event.market] = e.Cleared(event.market, 0, 0, 0, 0, 0, 0, event.count, event.root)
+        yield from _difference([event], [e.Voided(event.market, len(book), fill_root(book, nothing))])
+        if step.time < slot_start(rules, event.market.slot):
+            yield f"voids {event.market} before its slot begins"
 
     def _nominations_accepted(self, event: e.NominationsAccepted, _: Step) -> Iterable[str]:
         nominations = decode_entries(event.community, event.product, event.entries)

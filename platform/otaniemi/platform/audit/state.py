@@ -43,7 +43,7 @@ class State:
     cleared : mapping of Market to (Book, Clearing)
         As derived from the records.
     results : mapping of Market to Cleared
-        As the chain says.
+        As the chain says; all zero but count and root for a void market.
     nominations : mapping of (community, product, day) to list of batches of Nomination
     tariffs : mapping of (community, feed, day) to prices
     meters : mapping of (community, product, slot) to MeterReport

@@ -32,7 +32,14 @@ def index_events(
                 starts = range(0, len(records), RECORD_BYTES)
                 accepted += [(market, records[start : start + RECORD_BYTES]) for start in starts]
             case events.Cleared():
-                _enter_result(transaction, rules, event, block)
+                clearing = clear(_book(transaction, event.market), rules.price_min, rules.price_max)
+                result = markets.MarketResult(
+                    event.price, event.volume, event.demand_above, event.supply_below, event.count, event.root
+                )
+                markets.set_result(transaction, event.market, result, clearing.fills.tolist(), block)
+            case events.Voided(market, count, root):
+                result = markets.MarketResult(None, 0, 0, 0, count, root)
+                markets.set_result(transaction, market, result, [0] * count, block)
             case events.NominationsAccepted(community, product, day, batch, entries):
                 nominated = decode_entries(community, product, entries)
                 days.add_nominations(transaction, day, batch, nominated, block)
@@ -51,10 +58,5 @@ def index_events(
         intake.orders_accepted(transaction, accepted, block)
 
 
-def _enter_result(transaction: Connection, rules: Rules, event: events.Cleared, block: int) -> None:
-    book = Book.of_records(markets.records_of(transaction, event.market))
-    fills = clear(book, rules.price_min, rules.price_max).fills
-    result = markets.MarketResult(
-        event.price, event.volume, event.demand_above, event.supply_below, event.count, event.root
-    )
-    markets.set_result(transaction, event.market, result, fills.tolist(), block)
+def _book(transaction: Connection, market: Market) -> Book:
+    return Book.of_records(markets.records_of(transaction, market))

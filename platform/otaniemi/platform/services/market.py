@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Call, Key
-from otaniemi.contracts.rules.calendar import direct_gate, relay_gate
+from otaniemi.contracts.rules.calendar import direct_gate, relay_gate, slot_start
 from otaniemi.contracts.rules.clearing import Clearing, clear
-from otaniemi.contracts.rules.orders import Book, Market, Order, ProfileOrder, SkipReason
+from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market, Order, ProfileOrder, SkipReason
+from otaniemi.contracts.rules.resume import START, Progress, advance
 from otaniemi.platform.services.admission import check_order
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import intake, markets
@@ -24,6 +25,9 @@ STEPS_PER_TRANSACTION = 1_200
 
 ORDERS_PER_TRANSACTION = 700
 """Single orders in one transaction, likewise."""
+
+RECORDS_PER_TRANSACTION = 6_000
+"""Records of a market in one transaction of its clearing: below 128 KiB, 8 M gas."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +108,10 @@ class MarketService:
         return skipped
 
     def clear(self, wanted: Iterable[Market]) -> list[ClearedMarket]:
-        """Clear those of the ``wanted`` markets that have orders and were not cleared, in this order."""
+        """Clear those of the ``wanted`` markets that have orders and were not cleared, in this order.
+
+        A market whose slot has begun is void instead, and does not come back.
+        """
         gateway, rules = self._gateway, self._gateway.rules
         cleared: list[ClearedMarket] = []
         calls: list[tuple[Key, Call]] = []
@@ -116,16 +123,46 @@ class MarketService:
                 batches = markets.batches_of(transaction, market)
                 if not batches:
                     continue
+                if slot_start(rules, market.slot) <= gateway.clock.now:
+                    calls += self._void(market, batches)
+                    continue
                 book = Book.of_records(b"".join(batches))
                 clearing = clear(book, rules.price_min, rules.price_max)
                 cleared.append(ClearedMarket(market, book, clearing))
-                lengths = [len(batch) // 16 for batch in batches]
-                call = gateway.contracts.call_auction.clear(
-                    market, clearing.lo, clearing.hi, b"".join(batches), lengths
-                )
-                calls.append((self._keeper, call))
+                calls += self._clear(market, batches, clearing)
         gateway.send(calls)
         return cleared
+
+    def _clear(self, market: Market, batches: Sequence[bytes], clearing: Clearing) -> list[tuple[Key, Call]]:
+        auction, lo, hi = self._gateway.contracts.call_auction, clearing.lo, clearing.hi
+        calls, progress, last = self._advance(market, batches, lo, hi)
+        if calls:
+            final = auction.clear_from(market, lo, hi, progress, b"".join(last), _lengths(last))
+        else:
+            final = auction.clear(market, lo, hi, b"".join(last), _lengths(last))
+        return [*calls, (self._keeper, final)]
+
+    def _void(self, market: Market, batches: Sequence[bytes]) -> list[tuple[Key, Call]]:
+        rules = self._gateway.rules
+        calls, progress, last = self._advance(market, batches, rules.price_max, rules.price_min)
+        auction = self._gateway.contracts.call_auction
+        return [
+            *calls,
+            (self._keeper, auction.void_slot(market, progress, b"".join(last), _lengths(last))),
+        ]
+
+    def _advance(
+        self, market: Market, batches: Sequence[bytes], lo: int, hi: int
+    ) -> tuple[list[tuple[Key, Call]], Progress, Sequence[bytes]]:
+        """All parts of a market but the last, where they lead, and the last part."""
+        auction, progress = self._gateway.contracts.call_auction, START
+        *parts, last = _parts(batches)
+        calls = []
+        for part in parts:
+            call = auction.advance(market, lo, hi, progress, b"".join(part), _lengths(part))
+            calls.append((self._keeper, call))
+            progress = advance(progress, part, lo, hi)
+        return calls, progress, last
 
     def _batches(self, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
         gateway, auction = self._gateway, self._gateway.contracts.call_auction
@@ -155,3 +192,22 @@ class MarketService:
                     auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION]))
                 )
         return calls
+
+
+def _lengths(batches: Sequence[bytes]) -> list[int]:
+    """Number of records of every batch."""
+    return [len(batch) // RECORD_BYTES for batch in batches]
+
+
+def _parts(batches: Sequence[bytes]) -> list[list[bytes]]:
+    """Whole batches that fit a transaction of ``RECORDS_PER_TRANSACTION``, in order; one part at least."""
+    parts: list[list[bytes]] = [[]]
+    held = 0
+    for batch in batches:
+        records = len(batch) // RECORD_BYTES
+        if held + records > RECORDS_PER_TRANSACTION and parts[-1]:
+            parts.append([])
+            held = 0
+        parts[-1].append(batch)
+        held += records
+    return parts

@@ -13,7 +13,7 @@ from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import slots_of_day
-from otaniemi.contracts.rules.clearing import clear
+from otaniemi.contracts.rules.clearing import clear, void
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book
 from otaniemi.contracts.rules.tariffs import Feed
@@ -87,7 +87,9 @@ class SettlementService:
                     continue
                 if state.result is None:
                     raise SettlementError(f"day {day}: {state.market} is not cleared yet")
-                books[state.market] = book, clear(book, rules.price_min, rules.price_max)
+                void_ = state.result.price is None
+                clearing = void(book) if void_ else clear(book, rules.price_min, rules.price_max)
+                books[state.market] = book, clearing
             batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
         return DayFacts(
             rules=rules,

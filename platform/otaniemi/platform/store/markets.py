@@ -15,9 +15,12 @@ from otaniemi.platform.store.schema import markets, orders
 
 @dataclass(frozen=True, slots=True)
 class MarketResult:
-    """What clearing stored: price [micro-token/kWh], energies [Wh], number of orders, root of the fill tree."""
+    """What clearing stored: price [micro-token/kWh], energies [Wh], number of orders, root of the fill tree.
 
-    price: int
+    ``price`` is None for a market that is void, as nobody cleared it before its slot began.
+    """
+
+    price: int | None
     volume_wh: int
     demand_above_wh: int
     supply_below_wh: int
@@ -99,7 +102,7 @@ def add_records(
 def set_result(
     transaction: Connection, market: Market, result: MarketResult, fills: Sequence[int], block: int
 ) -> None:
-    """Enter the result of a market that was cleared in ``block``, with the fill of each record [Wh]."""
+    """Enter the result of a market that was cleared or void in ``block``, with the fill of each record [Wh]."""
     values = {
         "price": result.price,
         "volume_wh": result.volume_wh,
