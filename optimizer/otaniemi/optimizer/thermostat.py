@@ -7,7 +7,7 @@ import numpy as np
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
 
-_MARGIN_C = 1e-9
+MARGIN_C = 1e-9
 """Kept from the limits, so that rounding does not leave the band. [K]"""
 
 
@@ -27,12 +27,12 @@ class Thermostat:
 
     def __init__(self, load: ThermalLoad) -> None:
         self.load = load
-        after = np.array([[load.low_c[-1] + _MARGIN_C], [load.high_c[-1] - _MARGIN_C]])
+        after = np.array([[load.low_c[-1] + MARGIN_C], [load.high_c[-1] - MARGIN_C]])
         self.viable = [after]
         for slot in range(load.slots - 1, -1, -1):
             before = _reaching(after, load, slot)
             if slot:
-                low, high = load.low_c[slot - 1] + _MARGIN_C, load.high_c[slot - 1] - _MARGIN_C
+                low, high = load.low_c[slot - 1] + MARGIN_C, load.high_c[slot - 1] - MARGIN_C
                 before = np.array([np.maximum(before[0], low), np.minimum(before[1], high)])
                 before = before[:, before[0] <= before[1]]
             self.viable.append(before)
