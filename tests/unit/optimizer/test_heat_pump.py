@@ -1,4 +1,4 @@
-"""A device in one file: the heat pump's temperatures, what it refuses."""
+"""A device in one file: the heat pump's temperatures, what it refuses, and that every method plans it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otaniemi.optimizer import House, HouseDataError
+from otaniemi.optimizer import House, HouseDataError, plan
+from otaniemi.optimizer.plan import METHODS
+
+from ...support.house_brute import cheapest
+from ...support.house_twin import judge
 
 PUMP = {
     "part_kw": 1.0,
@@ -25,7 +29,7 @@ PUMP = {
 
 
 def cold_house(**changes: Any) -> dict[str, Any]:
-    """Eight hours of frost, dear in the middle, and some sun."""
+    """Eight cold hours, dear in the middle, with some sun."""
     return {
         "slots": 8,
         "slot_hours": 1.0,
@@ -35,7 +39,7 @@ def cold_house(**changes: Any) -> dict[str, Any]:
         },
         "base_load_kw": [0.3] * 8,
         "pv_kw": [0.0, 0.0, 0.5, 1.5, 2.0, 1.0, 0.0, 0.0],
-        "outdoor_c": [-8.0, -8.0, -6.0, -4.0, -2.0, -2.0, -4.0, -6.0],
+        "outdoor_c": [-8.0, -6.0, -2.0, 2.0, 4.0, 4.0, 0.0, -4.0],
         "heat_pump": PUMP | changes,
     }
 
@@ -59,3 +63,34 @@ def test_what_a_heat_pump_cannot_be_is_refused_by_field() -> None:
         House.from_dict(cold_house(heat_cop=3.0))
     with pytest.raises(HouseDataError, match=r"field 'outdoor_c' is missing; 'heat_pump' needs it"):
         House.from_dict(cold_house() | {"outdoor_c": None})
+
+
+def test_the_exact_plan_of_a_heat_pump_is_the_cheapest_of_all() -> None:
+    data = cold_house()
+    best = cheapest(data)
+    exact = plan(House.from_dict(data))
+    assert best is not None
+    assert exact.cost_eur == pytest.approx(best, abs=1e-6)
+    assert set(exact.to_dict()["heat_pump_level"]) == {0, 1, 2}
+
+
+# The swarm takes seconds whatever the house, so that one case has to do.
+ASKED = [(method, None) for method in METHODS if method != "lp"] + [("milp", 2), ("fast", 2), ("fast", 4)]
+
+
+@pytest.mark.parametrize(("method", "case"), [asked for asked in ASKED if asked[0] in METHODS])
+def test_every_method_plans_a_house_with_a_heat_pump(method: str, case: int | None) -> None:
+    data = cold_house() | {
+        "battery": {"capacity_kwh": 5, "power_kw": 1.5, "initial_soc": 0.5, "final_soc": 0.5},
+        "scenarios": [
+            {"probability": 0.5, "outdoor_offset_c": 1.0, "pv_factor": 1.2},
+            {"probability": 0.5, "outdoor_offset_c": -1.0, "pv_factor": 0.6},
+        ],
+    }
+    house = House.from_dict(data)
+    found = plan(house, method=method, case=case)
+    verdict = judge(data, found.to_dict())
+    assert verdict.findings == []
+    assert verdict.cost_eur == pytest.approx(found.cost_eur, abs=1e-6)
+    bound = plan(house, method="lp", case=case).cost_eur
+    assert bound <= found.bound_eur + 1e-6 <= found.cost_eur + 2e-6
