@@ -91,9 +91,12 @@ class DayProgram:
     def _home(self, scenario: Scenario) -> HomeProgram:
         house, begun = self.house, self.begun
         home = HomeProgram(house, np.zeros(house.slots))
-        home.set_forecast(house.base_load_kw, house.pv_kw * scenario.pv_factor)
-        home.set_trades(begun.trades_kwh)
-        home.set_past(begun.now, begun.state, begun.peak_kwh)
+        if scenario.pv_factor != 1.0:
+            home.set_forecast(house.base_load_kw, house.pv_kw * scenario.pv_factor)
+        if begun.trades_kwh.any():
+            home.set_trades(begun.trades_kwh)
+        if begun.now or begun.peak_kwh:
+            home.set_past(begun.now, begun.state, begun.peak_kwh)
         upper, column = home.program.upper, home.column
         upper[column["grid_import"]], upper[column["grid_export"]] = self._most_at_meter(home)
         if self.case == 2:

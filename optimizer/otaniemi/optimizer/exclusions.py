@@ -88,6 +88,8 @@ class Exclusions:
     def extend(self, extended: Extension, program: Program) -> None:
         """Add the binaries and their rows to a program, where its bounds let both flows run."""
         for pair, kept in self._kept.items():
+            if not kept.any():
+                continue
             first, second = (columns[kept] for columns in self._columns[pair])
             there = (first >= 0) & (second >= 0)
             first, second = first[there], second[there]

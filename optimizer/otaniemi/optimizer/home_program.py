@@ -203,6 +203,8 @@ class HomeProgram:
                 for name in ("grid_export", "local_sell"):
                     add(rows, column[name], -1.0)
         add(self._peak_rows, np.repeat(self.peak_column, slots), -1.0)
+        short = house.base_load_kw >= house.pv_kw
+        at_meter = np.where(short, column["grid_import"], column["grid_export"])
         self.program = Program(
             cost=self._retail_cost.copy(),
             lower=np.zeros(self._retail_cost.size),
@@ -214,7 +216,7 @@ class HomeProgram:
             values=np.concatenate([values for _, _, values in entries]),
             determined=(
                 np.concatenate([self.balance, self._battery_rows, self._ev_rows]),
-                np.concatenate([column["grid_import"], column["battery_stored"], column["ev_stored"]]),
+                np.concatenate([at_meter, column["battery_stored"], column["ev_stored"]]),
             ),
         )
 

@@ -100,12 +100,16 @@ def can_keep(load: ThermalLoad) -> bool:
 
 def _kept_midway(load: ThermalLoad) -> bool:
     """Whether ending every slot as near to the middle of the band as can be keeps it: most homes do, quickly told."""
-    now = load.initial_c
-    slots = (load.keep, load.drift, load.effect, load.low_c + MARGIN_C, load.high_c - MARGIN_C)
-    for keep, drift, effects, low, high in zip(*(series.tolist() for series in slots), strict=True):
-        middle, off = (low + high) / 2.0, keep * now + drift
-        now = min((off + effect for effect in effects), key=lambda end: abs(end - middle))
-        if not low <= now <= high:
+    away = load.initial_c  # from 0 before the first slot, then from the middle of the band
+    middle = (load.low_c + load.high_c) / 2.0
+    drift = load.drift + load.keep * np.append(0.0, middle[:-1]) - middle
+    slots = (load.keep, drift, load.effect, (load.high_c - load.low_c) / 2.0 - MARGIN_C)
+    for keep, step, effects, most in zip(*(series.tolist() for series in slots), strict=True):
+        off = away = keep * away + step
+        for effect in effects:
+            if abs(off + effect) < abs(away):
+                away = off + effect
+        if abs(away) > most:
             return False
     return True
 

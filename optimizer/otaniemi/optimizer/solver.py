@@ -101,6 +101,8 @@ def _kept_simplex() -> Any:
         _kept.solver.setOptionValue("presolve", "off")
         _kept.solver.setOptionValue("solver", "simplex")
         _kept.solver.setOptionValue("simplex_strategy", _DUAL)
+        # Entries lie within a few powers of ten, so scaling costs more than it brings.
+        _kept.solver.setOptionValue("simplex_scale_strategy", 0)
         # Steepest edge needs weights of its own for a first basis that is not of slacks; Devex starts at 1.
         _kept.solver.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
     return _kept.solver
@@ -168,7 +170,9 @@ def branch_and_bound(
     """Search for the optimum until the deadline (of `time.perf_counter`), so many nodes, or so many solutions."""
     if program.integer is None or not program.integer.size:
         solved = solve_linear(program)
-        return Search(None, np.inf, True, feasible=False) if solved is None else Search(*solved, finished=True)
+        return (
+            Search(None, np.inf, True, feasible=False) if solved is None else Search(*solved, finished=True)
+        )
     if deadline is not None and time.perf_counter() >= deadline:
         return Search(None, -np.inf, False)
     solver = exact_solver(program)

@@ -111,6 +111,8 @@ class Stack:
 
 def mean_flows(flows: Sequence[Flows], weights: Sequence[float]) -> Flows:
     """The weighted sum of flows."""
+    if len(flows) == 1 and weights[0] == 1.0:
+        return flows[0]
     return Flows(
         **{
             name: np.sum([w * getattr(f, name) for w, f in zip(weights, flows, strict=True)], axis=0)
