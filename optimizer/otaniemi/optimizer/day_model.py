@@ -55,6 +55,10 @@ class DayModel:
     def relax(self) -> Relaxed:
         """The relaxation: its cost is a lower bound."""
         program, columns = self._program(integer=False)
+        for place in self._day.stack.places:
+            # Import at once with export could pass the limit, which bounds their difference.
+            imports = place.column("grid_import")
+            program.upper[imports] = np.minimum(program.upper[imports], self._day.most_import)
         solution, value = self._linear(program)
         appliances = np.zeros(self.house.slots)
         for appliance, allowed, own in zip(
@@ -68,7 +72,7 @@ class DayModel:
         for load, own in zip(self._day.thermal_loads, columns.levels, strict=True):
             shares = _shares(solution[own])
             heat += shares @ load.level_kw * self.house.slot_hours
-            levels[load.name] = shares @ np.arange(load.level_kw.size)
+            levels[load.name] = np.minimum(shares @ np.arange(load.level_kw.size), load.level_kw.size - 1)
             temperatures[load.name] = load.temperatures(shares, expected_offset(self.house))
         return Relaxed(self._day.flows(solution), appliances, heat, levels, temperatures, value)
 

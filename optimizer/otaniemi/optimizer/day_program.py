@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State
 from otaniemi.optimizer.house import House, Scenario
 from otaniemi.optimizer.stack import Stack
+from otaniemi.optimizer.thermostat import Thermostat
+
+_MARGIN_C = 1e-8
+"""By which a widened band contains the temperatures that it was widened for. [K]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +49,23 @@ class Begun:
         return self.choices.levels[load.name][: self.now] if self.now else np.zeros(0, np.int8)
 
     def thermal_load(self, load: ThermalLoad) -> ThermalLoad:
-        """A thermal load from its temperature now on: the measured one, else the planned one."""
+        """A thermal load from its temperature now on: the measured one, else the planned one.
+
+        Where the band is out of reach from there, it is widened to what comes nearest to it.
+        """
         if self.now == 0:
             return load
+        planned = self.choices.levels[load.name]
         measured = self.state.temperatures_c.get(load.name)
         if measured is None:
-            measured = float(load.temperatures(self.choices.levels[load.name])[self.now - 1])
-        return load.from_slot(self.now, measured)
+            measured = float(load.temperatures(planned)[self.now - 1])
+        ahead = load.from_slot(self.now, measured)
+        nearest = ahead.temperatures(Thermostat(ahead).keep(planned))
+        return replace(
+            ahead,
+            low_c=np.minimum(ahead.low_c, nearest - _MARGIN_C),
+            high_c=np.maximum(ahead.high_c, nearest + _MARGIN_C),
+        )
 
 
 def not_begun(house: House) -> Begun:
@@ -77,6 +91,8 @@ class DayProgram:
         Given the day so far.
     stack : Stack
     exclusions : Exclusions
+    most_import : array, shape (slots,)
+        What the import limit leaves beside committed trades. [kWh]
     """
 
     def __init__(self, house: House, case: int | None, begun: Begun) -> None:
@@ -86,11 +102,15 @@ class DayProgram:
         homes = [self._home(scenario) for scenario in house.scenarios]
         self.stack = Stack(homes, [scenario.probability for scenario in house.scenarios])
         self.exclusions = Exclusions(house, case, self.stack.places)
+        limit = np.inf if house.import_limit_kw is None else house.import_limit_kw * house.slot_hours
+        self.most_import = np.maximum(limit - begun.trades_kwh, 0.0)
         self._most_charge = [home.program.upper[home.column["battery_charge"]] for home in homes]
 
     def _home(self, scenario: Scenario) -> HomeProgram:
         house, begun = self.house, self.begun
-        home = HomeProgram(house, np.zeros(house.slots))
+        prices = house.tariff
+        earns = bool((prices.export_eur_per_kwh > prices.import_eur_per_kwh).any())
+        home = HomeProgram(house, np.zeros(house.slots), own_export=earns)
         if scenario.pv_factor != 1.0:
             home.set_forecast(house.base_load_kw, house.pv_kw * scenario.pv_factor)
         if begun.trades_kwh.any():
@@ -106,7 +126,10 @@ class DayProgram:
         return home
 
     def _most_at_meter(self, home: HomeProgram) -> tuple[Floats, Floats]:
-        """Import is no more than loads and chargers take, export no more than sources give, shape (slots,). [kWh]"""
+        """Most import and export where one of them is 0, shape (slots,). [kWh]
+
+        Import is no more than loads and chargers take, export no more than sources give and the limit lets out.
+        """
         house, dt, trades = self.house, self.house.slot_hours, self.begun.trades_kwh
         take = home.load_kwh + np.maximum(-trades, 0.0)
         give = home.pv_kwh + np.maximum(trades, 0.0)
@@ -120,6 +143,8 @@ class DayProgram:
         if house.ev:
             take[home.ev_slots] += house.ev.power_kw * dt
             give[home.ev_slots] += house.ev.power_kw * dt
+        if house.export_limit_kw is not None:
+            give = np.minimum(give, np.maximum(house.export_limit_kw * dt + trades, 0.0))
         take[: self.begun.now] = give[: self.begun.now] = 0.0
         return take, give
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,7 +34,7 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     now : int
         First open slot.
     state : State
-        Stored energy and temperatures measured at its start.
+        Stored energy and temperatures measured at its start; as planned where none are.
     commitments : array, shape (slots,)
         Energy bought (positive) and sold (negative) in trades; delivered whatever it costs. [kWh]
 
@@ -60,7 +61,11 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     ahead = np.arange(house.slots) >= now
     choices = schedule.choices
     begun = Begun(
-        now, state, trades, choices, peak_kwh(_until(past, ahead), np.where(ahead, 0.0, traded_past))
+        now,
+        _measured_or_planned(past, now, state),
+        trades,
+        choices,
+        peak_kwh(_until(past, ahead), np.where(ahead, 0.0, traded_past)),
     )
     found = DayModel(planned, schedule.case, begun).optimise(None, None)
     flows = [_joined(ahead, past, own) for own in found.flows]
@@ -86,6 +91,18 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
         levels=levels,
         temperatures_c=_temperatures(planned, begun, levels, schedule),
     )
+
+
+def _measured_or_planned(past: Flows, now: int, state: State) -> State:
+    """The state with stored energies as planned where none are measured."""
+    if now == 0:
+        return state
+    battery, ev = state.battery_kwh, state.ev_kwh
+    if battery is None and not np.isnan(past.battery_stored[now - 1]):
+        battery = float(past.battery_stored[now - 1])
+    if ev is None and not np.isnan(past.ev_stored[now - 1]):
+        ev = float(past.ev_stored[now - 1])
+    return replace(state, battery_kwh=battery, ev_kwh=ev)
 
 
 def _joined(ahead: Mask, past: Flows, new: Flows) -> Flows:
