@@ -95,13 +95,13 @@ def bullets(lines: Iterable[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-    number = ' class="number"'
-    head = "".join(f"<th{number if k else ''}>{escape(text)}</th>" for k, text in enumerate(heads))
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
+    """A table whose first column is text, and whose others are numbers or text too."""
+    right = ' class="number"' if numbers else ""
+    head = "".join(f"<th{right if k else ''}>{escape(text)}</th>" for k, text in enumerate(heads))
     lines = "".join(
         "<tr>"
-        + "".join(f"<td{number if k else ''}>{escape(text)}</td>" for k, text in enumerate(row))
+        + "".join(f"<td{right if k else ''}>{escape(text)}</td>" for k, text in enumerate(row))
         + "</tr>"
         for row in rows
     )
