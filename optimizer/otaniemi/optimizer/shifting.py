@@ -74,22 +74,27 @@ class Shifter:
 
     def see(self, loads: Sequence[ThermalLoad]) -> None:
         """Go on from these loads: measured temperatures, a new forecast. Levels change as little as bands allow."""
-        self._pricing = {load.name: ThermalPricing(within_reach(load), _CELLS) for load in loads}
-        for name, pricing in self._pricing.items():
-            self.levels[name] = Thermostat(pricing.load).keep(self.levels[name])
-        self._model.set_levels(self.levels)
+        self._loads = {load.name: load for load in loads}
+        self._pricing: dict[str, ThermalPricing] = {}
+        moved = False
+        for name, load in self._loads.items():
+            if not _keeps(load, self.levels[name]):
+                self._loads[name] = within_reach(load)
+                self.levels[name] = Thermostat(self._loads[name]).keep(self.levels[name])
+                moved = True
+        if moved:
+            self._model.set_levels(self.levels)
 
     def improve(self, rounds: int = 2) -> None:
         """Move each device's levels to where they cost least, while that saves more than 0.01 ct."""
-        if not self._pricing:
+        if not self._loads:
             return
         best = self._model.value()
         for _ in range(rounds):
             before = best
-            for name, pricing in self._pricing.items():
-                prices = self._level_prices(pricing.load)
-                for opinion in prices:
-                    candidate = pricing.schedules(opinion)[0]
+            for name, load in self._loads.items():
+                for opinion in self._level_prices(load):
+                    candidate = self._cheapest(load, opinion)
                     self._model.set_levels(self.levels | {name: candidate})
                     value = self._model.value()
                     if value < best - _WORTH_EUR:
@@ -102,21 +107,29 @@ class Shifter:
     def alternatives(self, slot: int) -> list[dict[str, Levels]]:
         """Other things the devices could do in a slot: each device at each other level, its later levels adapted.
 
-        At the prices of the plan last solved.
+        At marginal prices.
         """
         found = []
-        for name, pricing in self._pricing.items():
-            linear = self._level_prices(pricing.load)[0]
-            for level in range(pricing.load.level_kw.size):
+        if self._loads:
+            self._model.value()
+        for name, load in self._loads.items():
+            linear = self._level_prices(load)[0]
+            for level in range(load.level_kw.size):
                 if level == self.levels[name][slot]:
                     continue
                 forced = linear.copy()
                 forced[slot] += _FORBIDDEN_EUR
                 forced[slot, level] -= _FORBIDDEN_EUR
-                candidate = pricing.schedules(forced)[0]
+                candidate = self._cheapest(load, forced)
                 if candidate[slot] == level:
                     found.append(self.levels | {name: candidate})
         return found
+
+    def _cheapest(self, load: ThermalLoad, prices: Floats) -> Levels:
+        if load.name not in self._pricing:
+            self._pricing[load.name] = ThermalPricing(load, _CELLS)
+        cheapest: Levels = self._pricing[load.name].schedules(prices)[0]
+        return cheapest
 
     def _level_prices(self, load: ThermalLoad) -> Floats:
         """What every level costs in every slot, three opinions, shape (3, slots, levels). [EUR]
@@ -132,3 +145,9 @@ class Shifter:
         retail = buy * np.maximum(taken, 0.0) - sell * np.maximum(-taken, 0.0)
         retail -= retail[:, :1]
         return np.stack([linear, retail, (linear + retail) / 2.0])
+
+
+def _keeps(load: ThermalLoad, levels: Levels) -> bool:
+    """Whether levels keep the band."""
+    reached = load.temperatures(levels)
+    return bool(((reached >= load.low_c) & (reached <= load.high_c)).all())

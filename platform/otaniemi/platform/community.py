@@ -15,8 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice
+from otaniemi.optimizer.fields import read_part
 from otaniemi.platform.errors import OtaniemiError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,6 +29,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
 
 CITYLEARN12_PV8 = "citylearn12_pv8.json"
+_A_DAY_OF_HOURS = Surroundings(slots=24, slot_hours=1.0, outdoor_c=np.zeros(24))
 
 
 class CommunityError(OtaniemiError):
@@ -123,7 +128,10 @@ class Home(_Strict):
     """One home.
 
     ``home`` is its number in the home data, ``pv_scale`` the factor on the PV energy of the data (0: no PV).
+    Every further field is a thermal device, named and written as in the house file, with amounts by hour of the day.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     home: Annotated[int, Field(ge=1)]
     pv_scale: NotNegative
@@ -138,6 +146,23 @@ class Home(_Strict):
             if names.count(name) > 1:
                 raise ValueError(f'appliances name "{name}" occurs twice; valid: one name per entry')
         return self
+
+    @model_validator(mode="after")
+    def _devices_are_known(self) -> Home:
+        for name in self.model_extra or {}:
+            if name not in ThermalDevice.kinds:
+                raise PydanticCustomError("unknown_device", "{field}", {"field": name})
+        for device in self.thermal:
+            device.thermal_load(_A_DAY_OF_HOURS)
+        return self
+
+    @property
+    def thermal(self) -> tuple[ThermalDevice, ...]:
+        """Its thermal devices; their amounts are those of every hour of the day."""
+        given = self.model_extra or {}
+        return tuple(
+            read_part(kind, given[name], name) for name, kind in ThermalDevice.kinds.items() if name in given
+        )
 
 
 class VatPeriod(_Strict):
@@ -294,7 +319,9 @@ def _between(field: str, value: float, low: float, high: float) -> None:
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).lstrip(".")
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] == "unknown_device":
+        where = f"{where}.{fault['ctx']['field']}"
+    if fault["type"] in ("extra_forbidden", "unknown_device"):
         return f"{where} is not a field of this format; valid fields are listed in docs/guides/community.md"
     if fault["type"] == "json_invalid":
         return f"no JSON: {fault['ctx']['error']}"

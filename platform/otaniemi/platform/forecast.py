@@ -3,7 +3,8 @@
 Load ("realistic"): mean of the same hour on up to 7 days before, plus the error of the last observed hour,
 decaying with a time constant of 6 h. PV ("realistic"): the truth times ``1 + error``; the error follows one
 seeded AR(1) over the hours of the day, shared by the community as its weather is, scaled to a standard
-deviation of 0.10 one hour ahead that grows to 0.25 at 12 h and more (day-ahead). "perfect" is the truth.
+deviation of 0.10 one hour ahead that grows to 0.25 at 12 h and more (day-ahead). Outdoor temperature: the truth plus
+such an error of its own, 0.5 K one hour ahead and 1.5 K day-ahead. "perfect" is the truth.
 
 Moments are slots counted from the day's midnight: ``known`` slots have ended and are observed, negative on
 the day before.
@@ -17,17 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.platform.data.noise import ar1
-from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
+from otaniemi.platform.data.scenario import HOUR, Floats, IntArray, TradingDay
 
 Kind = Literal["realistic", "perfect"]
 
 HISTORY = 7
 """Days that the mean of an hour looks back on."""
 DECAY_H = 6.0
-PV_SD_HOUR_AHEAD = 0.10
-PV_SD_DAY_AHEAD = 0.25
-PV_DAY_AHEAD_H = 12.0
-PV_HOURLY_CORRELATION = 0.9
+PV_SD = (0.10, 0.25)
+"""One hour ahead and day-ahead, as a share of the truth."""
+OUTDOOR_SD_K = (0.5, 1.5)
+DAY_AHEAD_H = 12.0
+HOURLY_CORRELATION = 0.9
 UNKNOWN_HOME_WH_PER_HOUR = 500
 """Expected of a home that was never metered."""
 
@@ -40,6 +42,9 @@ class Forecaster(Protocol):
 
     def pv_wh(self, home: int, known: int) -> IntArray:
         """Expected PV energy likewise, shape (slots,) [Wh]."""
+
+    def outdoor_c(self, known: int) -> Floats:
+        """Expected outdoor temperature likewise, shape (slots,) [°C]."""
 
 
 def forecaster(day: TradingDay, kind: Kind, seed: int) -> Forecaster:
@@ -66,6 +71,9 @@ class Perfect:
         truth: IntArray = self._day.pv_wh[home]
         return truth
 
+    def outdoor_c(self, known: int) -> Floats:  # noqa: ARG002
+        return self._day.outdoor_c
+
 
 class Realistic:
     """Knows the past and a noisy weather forecast."""
@@ -75,9 +83,8 @@ class Realistic:
         self._per_hour = HOUR // day.slot_seconds
         self._past = day.past_load_wh.shape[1]
         self._load = np.concatenate([day.past_load_wh, day.load_wh], axis=1)
-        self._weather = np.repeat(
-            ar1(np.random.default_rng([seed, day.first_slot]), 24, PV_HOURLY_CORRELATION), self._per_hour
-        )
+        self._sun = self._error([seed, day.first_slot])
+        self._warmth = self._error([seed, day.first_slot, 1])
         self._usual: dict[int, NDArray[np.float64]] = {}
 
     def load_wh(self, home: int, known: int) -> IntArray:
@@ -88,11 +95,22 @@ class Realistic:
         return _whole(expected)
 
     def pv_wh(self, home: int, known: int) -> IntArray:
-        ahead_h = np.maximum((np.arange(self._day.slots) - known) / self._per_hour, 1.0)
-        growth = np.minimum((ahead_h - 1) / (PV_DAY_AHEAD_H - 1), 1.0)
-        sd = PV_SD_HOUR_AHEAD + (PV_SD_DAY_AHEAD - PV_SD_HOUR_AHEAD) * growth
-        factor = np.maximum(1 + sd * self._weather, 0.0)
+        factor = np.maximum(1 + self._growing(PV_SD, known) * self._sun, 0.0)
         return _whole(self._day.pv_wh[home] * factor)
+
+    def outdoor_c(self, known: int) -> Floats:
+        expected: Floats = self._day.outdoor_c + self._growing(OUTDOOR_SD_K, known) * self._warmth
+        return expected
+
+    def _error(self, seed: list[int]) -> Floats:
+        """An error of unit variance over the slots of the day."""
+        return np.repeat(ar1(np.random.default_rng(seed), 24, HOURLY_CORRELATION), self._per_hour)
+
+    def _growing(self, deviation: tuple[float, float], known: int) -> Floats:
+        """Standard deviation of every slot's error: from that one hour ahead to that of a day ahead."""
+        ahead_h = np.maximum((np.arange(self._day.slots) - known) / self._per_hour, 1.0)
+        growth: Floats = np.minimum((ahead_h - 1) / (DAY_AHEAD_H - 1), 1.0)
+        return deviation[0] + (deviation[1] - deviation[0]) * growth
 
     def _last_error(self, home: int, known: int) -> float:
         """Observed less usual load per slot, over the last hour that was observed [Wh]."""

@@ -52,13 +52,24 @@ class SampleBook:
 
 
 @dataclass(frozen=True)
+class Temperature:
+    """A thermal device's temperature at the end of every slot and its band [°C], by the device's field."""
+
+    device: str
+    reached_c: FloatArray
+    min_c: float
+    max_c: float
+
+
+@dataclass(frozen=True)
 class HomeResult:
     """One home over the run; every array has one value per slot.
 
     ``planned_wh`` is the net energy of the last day-ahead plan, ``trade_wh``, ``schedule_wh`` and ``meter_wh`` are
     t, s and m of the settlement (import positive). ``sold_wh`` maps a source name to what was sold from it.
-    ``device_wh`` maps "load", "pv", "battery", "ev", "appliances" to Wh at the meter side (consumption positive).
-    ``battery_soc`` and ``ev_soc`` are at the end of the slot, None without the device (NaN while a car is away).
+    ``device_wh`` maps "load", "pv", "battery", "ev", "appliances", "thermal" to Wh at the meter side (consumption
+    positive). ``battery_soc`` and ``ev_soc`` are at the end of the slot, None without the device (NaN while a car is
+    away). ``temperatures`` are those of its thermal devices.
     """
 
     name: str
@@ -75,6 +86,7 @@ class HomeResult:
     battery_soc: FloatArray | None
     ev_soc: FloatArray | None
     bill_nano: dict[str, int]
+    temperatures: list[Temperature] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

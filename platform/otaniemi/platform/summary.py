@@ -18,7 +18,7 @@ from otaniemi.platform.audit.findings import AuditReport
 from otaniemi.platform.community import Home
 from otaniemi.platform.community_day import DayOutcome
 from otaniemi.platform.data.scenario import IntArray, Scenario
-from otaniemi.platform.results import BookOrder, HomeResult, RunRecord, SampleBook, SessionResult
+from otaniemi.platform.results import BookOrder, HomeResult, RunRecord, SampleBook, SessionResult, Temperature
 from otaniemi.platform.services.founding import SESSION_NAMES
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.market import ClearedMarket
@@ -85,6 +85,9 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
             )
         ),
         "imbalance_wh": sum(agent.record.imbalance_wh() for day in facts.days for agent in day.agents),
+        "discomfort_kelvin_hours": round(
+            sum(agent.record.kelvin_hours() for day in facts.days for agent in day.agents), 6
+        ),
         "bills": sum(len(day.bills.accounts) for day in facts.days if day.bills),
         "bills_sum_nano": sum(ledger_change(day.payments) for day in facts.days),
         "escrow_surplus_nano": escrow_surplus(facts.gateway, facts.days),
@@ -214,6 +217,7 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
         "battery": [one.battery_wh for one in metered],
         "ev": [one.ev_wh for one in metered],
         "appliances": [one.appliances_wh for one in metered],
+        "thermal": [one.thermal_wh for one in metered],
     }
     owned = facts.scenario.homes[home]
     bill: Counter[str] = Counter()
@@ -232,7 +236,8 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
     return HomeResult(
         name=member.name if member else f"account {account}",
         account=account,
-        devices=[name for name, owns in _DEVICES.items() if owns(owned)],
+        devices=[name for name, owns in _DEVICES.items() if owns(owned)]
+        + [device.field for device in owned.thermal],
         cost_alone_nano=sum(day.alone_nano[home] for day in facts.yardsticks),
         cost_market_nano=sum(day.cost_nano(home) for day in facts.days),
         planned_wh=np.concatenate([day.planned_wh[home] for day in facts.days]),
@@ -246,6 +251,15 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
         else None,
         ev_soc=np.concatenate([r.ev_kwh for r in records]) / ev.capacity_kwh if ev else None,
         bill_nano=dict(bill),
+        temperatures=[
+            Temperature(
+                device.field,
+                np.concatenate([record.temperatures_c[device.field] for record in records]),
+                device.min_c,
+                device.max_c,
+            )
+            for device in owned.thermal
+        ],
     )
 
 
@@ -322,10 +336,16 @@ def _notes(facts: RunFacts, summary: dict[str, Any]) -> list[str]:
     if summary["forecast"] == "realistic":
         notes.append(
             "Homes plan with forecasts: load is the mean of the same hour on up to seven days before, corrected by the "
-            "last error; PV is the truth with a seeded weather error (0.25 day-ahead, 0.10 an hour ahead)."
+            "last error; PV is the truth with a seeded weather error (0.25 day-ahead, 0.10 an hour ahead), and so is "
+            "the outdoor temperature (1.5 K, 0.5 K)."
         )
     else:
-        notes.append("Homes plan with a perfect forecast of load and PV.")
+        notes.append("Homes plan with a perfect forecast of load, PV and outdoor temperature.")
+    if any(home.thermal for home in facts.scenario.homes):
+        notes.append(
+            f"Temperatures missed their bands by {summary['discomfort_kelvin_hours']:.2f} kelvin-hours in all. Rooms "
+            "and tanks begin every day alike and are planned to end it no worse than they began."
+        )
     notes.append(
         "All three costs are settled against the metered truth by the same rules, with equal states of charge at "
         f"the ends of each day; the optimum's plans are proven to {summary['optimum_gap_eur']:.4f} EUR."

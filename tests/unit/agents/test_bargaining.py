@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from otaniemi.optimizer.choices import Choices
 from otaniemi.platform.agents.auction import SlotResult
 from otaniemi.platform.agents.bargaining import Call, bargain, local_bounds, start_prices
 from otaniemi.platform.agents.home import HomeAgent
@@ -23,7 +24,7 @@ class Told:
 
 
 def agents(day) -> list[HomeAgent]:
-    return [HomeAgent(day, home, Perfect(day), -12, {}) for home in range(len(day.homes))]
+    return [HomeAgent(day, home, Perfect(day), -12, Choices({}, {})) for home in range(len(day.homes))]
 
 
 def test_the_first_price_lies_halfway_between_feed_in_and_import_less_fee(make_day, sun_and_shade) -> None:

@@ -7,13 +7,14 @@ import pytest
 
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.orders import Step
+from otaniemi.optimizer.choices import Choices
 from otaniemi.platform.agents.home import HomeAgent
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.forecast import Perfect
 
 
 def agent(day, home: int = 0) -> HomeAgent:
-    return HomeAgent(day, home, Perfect(day), 0, {})
+    return HomeAgent(day, home, Perfect(day), 0, Choices({}, {}))
 
 
 def test_without_storage_deficit_is_bid_at_import_less_fee_and_surplus_offered_at_feed_in(

@@ -16,6 +16,7 @@ from otaniemi.platform.results import (
     RunRecord,
     SampleBook,
     SessionResult,
+    Temperature,
 )
 
 RecordMaker = Callable[..., RunRecord]
@@ -182,6 +183,7 @@ def _home(
             "grid_fee": 90_000_000,
             "platform_fee": 0,
         },
+        temperatures=[Temperature("water_heater", np.full(len(net), 58.0), 50.0, 70.0)],
     )
 
 

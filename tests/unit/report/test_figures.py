@@ -22,6 +22,7 @@ NAMES = [
     "home_devices",
     "home_energy",
     "home_storage",
+    "home_temperatures",
     "book",
 ]
 
@@ -38,7 +39,7 @@ def test_plotly_accepts_every_figure(record: RunRecord, name: str) -> None:
 def test_every_figure_names_its_units_or_its_time(record: RunRecord, name: str) -> None:
     layout = figures.every(record)[name]["layout"]
     titles = " ".join(layout[axis]["title"]["text"] for axis in ("xaxis", "yaxis") if "title" in layout[axis])
-    assert any(unit in titles for unit in ("kW", "ct/kWh", "EUR", "million gas", "%")), titles
+    assert any(unit in titles for unit in ("kW", "ct/kWh", "EUR", "million gas", "%", "°C")), titles
 
 
 def test_every_staircase_covers_the_whole_last_slot(record: RunRecord) -> None:
@@ -74,13 +75,20 @@ def test_an_absent_car_is_a_gap(record: RunRecord) -> None:
     soc = np.full(len(record.slot_starts), 0.5)
     soc[3] = np.nan
     series = figures.home_series(replace(record.homes[0], ev_soc=soc))
-    assert series["percent"]["ev_soc"][2:5] == [50.0, None, 50.0]
+    assert series["as_is"]["ev_soc"][2:5] == [50.0, None, 50.0]
+
+
+def test_temperatures_stand_between_the_limits_of_their_band(record: RunRecord) -> None:
+    series = figures.home_series(record.homes[0])["as_is"]
+    drawn = [trace["meta"][0] for trace in figures.home_temperatures(record)["data"]]
+    assert drawn == ["water_heater_reached", "water_heater_min", "water_heater_max"]
+    assert [series[name][0] for name in drawn] == [58.0, 50.0, 70.0]
 
 
 def test_a_home_carries_no_series_of_devices_it_lacks(record: RunRecord) -> None:
     series = figures.home_series(record.homes[2])  # no PV, no car
     assert set(series["wh"]) & {"pv", "ev"} == set()
-    assert "ev_soc" not in series["percent"]
+    assert "ev_soc" not in series["as_is"]
 
 
 def test_markup_in_a_name_is_shown_and_not_obeyed(new_record: Any) -> None:

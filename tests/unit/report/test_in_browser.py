@@ -22,6 +22,7 @@ CHARTS = (
     "home_devices",
     "home_energy",
     "home_storage",
+    "home_temperatures",
     "book",
 )
 

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.orders import Step
 from otaniemi.contracts.rules.units import WH_PER_KWH, eur_per_kwh, offerable_wh, price_of, whs_of
+from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.home_model import HomeModel, HomePlan
 from otaniemi.optimizer.home_program import appliance_load
 from otaniemi.optimizer.offers import steps_of_curve
-from otaniemi.platform.agents.house import eur, house_of, power
+from otaniemi.optimizer.shifting import Shifter
+from otaniemi.platform.agents.house import eur, house_of, loads_from, power, true_loads
 from otaniemi.platform.agents.record import Fill, HomeRecord, Metered
-from otaniemi.platform.data.scenario import IntArray, TradingDay
+from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay
 from otaniemi.platform.forecast import Forecaster
 
-Floats = NDArray[np.float64]
 BySource = tuple[float, float, float, float]
 """PV, battery, vehicle, grid. [kWh]"""
 _NO_LIMIT = (np.inf, np.inf, np.inf, np.inf)
@@ -39,8 +41,8 @@ class HomeAgent:
     forecaster : Forecaster
     known : int
         For the first plan.
-    starts : mapping
-        Start slot of every appliance by name.
+    choices : Choices
+        Starts of its appliances, and levels of its thermal devices to begin with.
 
     Attributes
     ----------
@@ -49,21 +51,27 @@ class HomeAgent:
     """
 
     def __init__(
-        self, day: TradingDay, home: int, forecaster: Forecaster, known: int, starts: Mapping[str, int]
+        self, day: TradingDay, home: int, forecaster: Forecaster, known: int, choices: Choices
     ) -> None:
         self.day, self.home = day, home
         self._forecaster = forecaster
         self._load_wh = forecaster.load_wh(home, known)
         self._pv_wh = forecaster.pv_wh(home, known)
-        house = house_of(day, home, self._load_wh, self._pv_wh)
-        self._model = HomeModel(house, starts)
+        self._outdoor_c = forecaster.outdoor_c(known)
+        house = house_of(day, home, self._load_wh, self._pv_wh, self._outdoor_c)
+        self._model = HomeModel(house, choices)
+        self._thermal = house.thermal
+        self._shifter = Shifter(
+            self._model, house.tariff, house.slot_hours, house.thermal_loads, choices.levels
+        )
         self._fee = eur_per_kwh(day.local_fee_micro)
         self._stores = house.battery is not None or house.ev is not None
         self._announced: IntArray | None = None
         self._average: Floats | None = None
         self._plan: HomePlan | None = None
         self._nominated = 0
-        self.record = HomeRecord(day, house, whs_of(appliance_load(house, starts)))
+        appliances_wh = whs_of(appliance_load(house, choices.starts))
+        self.record = HomeRecord(day, house, appliances_wh, true_loads(day, home))
 
     def open_call(self) -> None:
         """Forget the average plan of the call before."""
@@ -82,7 +90,7 @@ class HomeAgent:
             Part of every step that is offered.
         """
         self._see(known)
-        self._commit()
+        self._commit(known)
         self._announced = announced
         self._open_local(announced)
         plan = self._model.solve()
@@ -107,15 +115,17 @@ class HomeAgent:
     def last_call(self, slot: int, known: int) -> list[Step]:
         """Steps of one slot; later slots are priced at retail alone, so every trade pays at the forecast.
 
+        Thermal devices may run otherwise in this slot from the price at which that pays.
+
         What storage gives is cut off at what it would give now if later slots could be traded at the prices
         announced last: energy that is worth more later is kept, never bought in the hope of it.
         """
         self._see(known)
-        self._commit()
+        self._commit(known)
         most_sold = self._worth_giving(slot)
         only = np.arange(self.day.slots) == slot
         self._open_local(self.day.prices.feed_in_micro, only)
-        return self._steps(slot, most_sold=most_sold)
+        return self._steps(slot, most_sold=most_sold, alternatives=self._shifter.alternatives(slot))
 
     def _worth_giving(self, slot: int) -> BySource:
         if not self._stores or self._announced is None:
@@ -140,16 +150,18 @@ class HomeAgent:
     def nominate(self, slot: int, known: int) -> int:
         """Plan the rest of the day with the trades fixed, set the devices of ``slot``, return the schedule [Wh].
 
+        Levels of thermal devices move where that keeps a band that the forecast did not, or clearly saves.
         Slots are nominated in order, each once.
         """
         self._see(known)
         if self._plan is None:
-            self._commit()
+            self._commit(known)
             self._model.close_local()
+            self._shifter.improve(1)
             self._plan = self._model.solve()
         self._nominated = slot + 1
         return self.record.set_devices(
-            slot, self._plan.flows, int(self._load_wh[slot]), int(self._pv_wh[slot])
+            slot, self._plan.flows, self._shifter.levels, int(self._load_wh[slot]), int(self._pv_wh[slot])
         )
 
     def deliver(self, slot: int, load_wh: int, pv_wh: int) -> Metered:
@@ -159,13 +171,18 @@ class HomeAgent:
     def _see(self, known: int) -> None:
         """Update the forecast."""
         load, pv = self._forecaster.load_wh(self.home, known), self._forecaster.pv_wh(self.home, known)
+        outdoor = self._forecaster.outdoor_c(known) if self._thermal else self._outdoor_c
         rest = slice(self._nominated, None)
-        if np.array_equal(load[rest], self._load_wh[rest]) and np.array_equal(pv[rest], self._pv_wh[rest]):
+        if (
+            np.array_equal(load[rest], self._load_wh[rest])
+            and np.array_equal(pv[rest], self._pv_wh[rest])
+            and np.array_equal(outdoor[rest], self._outdoor_c[rest])
+        ):
             return
-        self._load_wh, self._pv_wh, self._plan = load, pv, None
+        self._load_wh, self._pv_wh, self._outdoor_c, self._plan = load, pv, outdoor, None
         self._model.set_forecast(power(load, self.day), power(pv, self.day))
 
-    def _commit(self) -> None:
+    def _commit(self, known: int) -> None:
         """Hand positions and state to the model."""
         self._model.fix_trades(self.record.trade_wh / WH_PER_KWH)
         if self._nominated:
@@ -173,14 +190,23 @@ class HomeAgent:
             self._model.fix_past(
                 self._nominated, _known(self.record.battery_kwh[last]), _known(self.record.ev_kwh[last])
             )
+        if self._thermal:
+            self._shifter.see(
+                loads_from(self.day, self._thermal, self._outdoor_c, self.record, known, self._nominated)
+            )
 
     def _steps(
-        self, slot: int, most_bought: float = np.inf, most_sold: BySource = _NO_LIMIT, share: float = 1.0
+        self,
+        slot: int,
+        most_bought: float = np.inf,
+        most_sold: BySource = _NO_LIMIT,
+        share: float = 1.0,
+        alternatives: Sequence[Mapping[str, Levels]] = (),
     ) -> list[Step]:
         """The curve of a slot as whole steps, rounded down."""
         low = int(self.day.prices.feed_in_micro[slot])
         high = int(self.day.prices.import_micro[slot]) - self.day.local_fee_micro
-        curve = self._model.curve(slot, eur_per_kwh(low), eur_per_kwh(high))
+        curve = self._model.curve(slot, eur_per_kwh(low), eur_per_kwh(high), alternatives)
         return [
             Step(
                 slot=self.day.first_slot + slot,

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.units import MICRO_PER_TOKEN, WH_PER_KWH
+from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.battery import Battery
+from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
+from otaniemi.optimizer.home_model import HomeModel
 from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.plan import plan
-from otaniemi.platform.community import Ev
-from otaniemi.platform.data.scenario import IntArray, TradingDay
-
-Floats = NDArray[np.float64]
+from otaniemi.optimizer.shifting import Shifter
+from otaniemi.platform.agents.record import HomeRecord
+from otaniemi.platform.community import Ev, Home
+from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay
+from otaniemi.platform.forecast import Forecaster
 
 START_NODES = 100
 """Branch-and-bound nodes spent on a home's appliances."""
 
 
-def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray) -> House:
-    """The house of home ``home`` (an index) at expected load and PV, shape (slots,) [Wh]."""
+def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray, outdoor_c: Floats) -> House:
+    """The house of home ``home`` (an index) at expected load and PV [Wh] and outdoor temperature [°C].
+
+    All of shape (slots,).
+    """
     devices = day.homes[home]
     return House(
         name=f"home {devices.home}",
@@ -32,18 +39,80 @@ def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray) -> 
         tariff=Tariff(eur(day.prices.import_micro), eur(day.prices.feed_in_micro)),
         base_load_kw=power(load_wh, day),
         pv_kw=power(pv_wh, day),
+        outdoor_c=outdoor_c,
+        thermal=thermal_devices(devices, day.slot_hours),
         battery=Battery(**devices.battery.model_dump()) if devices.battery else None,
         ev=_vehicle(devices.ev, day.slot_hours) if devices.ev else None,
         appliances=tuple(Appliance(**machine.model_dump()) for machine in devices.appliances),
     )
 
 
-def appliance_starts(house: House, prices: Tariff | None = None) -> dict[str, int]:
-    """The start slots of the appliances in the cheapest plan at ``prices``, the house's own by default."""
-    if not house.appliances:
-        return {}
+def expected_house(day: TradingDay, home: int, forecaster: Forecaster, known: int) -> House:
+    """The house of home ``home`` as forecast when ``known`` slots have ended."""
+    load, pv = forecaster.load_wh(home, known), forecaster.pv_wh(home, known)
+    return house_of(day, home, load, pv, forecaster.outdoor_c(known))
+
+
+def thermal_devices(home: Home, slot_hours: float) -> tuple[ThermalDevice, ...]:
+    """A home's thermal devices over slots of a day.
+
+    What the community file gives by hour is shared evenly by the hour's slots. Where it says nothing else, the day
+    ends at least as warm as it began where the device heats, at most where it cools, so that no plan gains by
+    leaving rooms and tanks to the next day.
+    """
+    parts = round(1.0 / slot_hours)
+    devices = []
+    for device in home.thermal:
+        amounts = {
+            name: np.repeat(np.asarray(getattr(device, name)) / parts, parts) for name in device.amounts
+        }
+        final = device.initial_c if device.final_c is None else device.final_c
+        devices.append(replace(device, final_c=min(max(final, device.min_c), device.max_c), **amounts))  # type: ignore[type-var]
+    return tuple(devices)
+
+
+def loads_from(
+    day: TradingDay,
+    devices: Sequence[ThermalDevice],
+    outdoor_c: Floats,
+    record: HomeRecord,
+    known: int,
+    slot: int,
+) -> list[ThermalLoad]:
+    """What devices will do to their temperatures from ``slot`` on, the first one that is not set.
+
+    They start from what was measured when ``known`` slots had ended, carried on by the expected outdoor temperature.
+    """
+    around = Surroundings(day.slots, day.slot_hours, outdoor_c)
+    seen = min(max(known, 0), slot)
+    loads = []
+    for device in devices:
+        load = device.thermal_load(around).ending(device.final_c)
+        if seen:
+            load = load.from_slot(seen, float(record.temperatures_c[load.name][seen - 1]))
+        if slot > seen:
+            load = load.from_slot(slot, float(load.temperatures(record.levels[load.name])[slot - 1]))
+        loads.append(load)
+    return loads
+
+
+def true_loads(day: TradingDay, home: int) -> tuple[ThermalLoad, ...]:
+    """What the devices of home ``home`` (an index) do to their temperatures, with the bands that its people want."""
+    around = Surroundings(day.slots, day.slot_hours, day.outdoor_c)
+    return tuple(device.thermal_load(around) for device in thermal_devices(day.homes[home], day.slot_hours))
+
+
+def choose(house: House, prices: Tariff | None = None) -> Choices:
+    """Starts and levels of a cheap plan at ``prices``, the house's own by default."""
+    if not (house.appliances or house.thermal):
+        return Choices({}, {})
     priced = house if prices is None else replace(house, tariff=prices)
-    return dict(plan(priced, node_limit=START_NODES).starts)
+    starts = plan(replace(priced, thermal=()), node_limit=START_NODES).starts if house.appliances else {}
+    off = {load.name: np.zeros(house.slots, np.int8) for load in house.thermal_loads}
+    model = HomeModel(priced, Choices(starts, off))
+    shifter = Shifter(model, priced.tariff, house.slot_hours, house.thermal_loads, off)
+    shifter.improve(5)
+    return Choices(starts, shifter.levels)
 
 
 def power(wh: IntArray, day: TradingDay) -> Floats:

@@ -6,6 +6,7 @@ device takes is rounded up, what it gives is rounded down.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Step
 from otaniemi.contracts.rules.tariffs import SlotTariff, slot_tariffs
 from otaniemi.contracts.rules.units import NANO_PER_TOKEN, WH_PER_KWH, offerable_wh
+from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
 from otaniemi.platform.data.scenario import IntArray, TradingDay
@@ -42,6 +44,7 @@ class Metered(NamedTuple):
     battery_wh: int
     ev_wh: int
     appliances_wh: int
+    thermal_wh: int
 
     @property
     def net_wh(self) -> int:
@@ -57,6 +60,8 @@ class HomeRecord:
     day : TradingDay
     house : House
     appliances_wh : int array, shape (slots,)
+    loads : sequence of ThermalLoad
+        What its thermal devices truly do to their temperatures.
 
     Attributes
     ----------
@@ -70,10 +75,23 @@ class HomeRecord:
         Of battery and vehicle. [EUR]
     battery_kwh, ev_kwh : array, shape (slots,)
         Stored at the end of the slot; NaN without the device or while the car is away.
+    levels : dict of integer arrays, shape (slots,)
+        At which every thermal device runs, by field.
+    temperatures_c : dict of arrays, shape (slots,)
+        True temperature at the end of every delivered slot, by the same names; NaN before. [°C]
     """
 
-    def __init__(self, day: TradingDay, house: House, appliances_wh: IntArray) -> None:
-        self._day, self._house, self._appliances_wh = day, house, appliances_wh
+    def __init__(
+        self,
+        day: TradingDay,
+        house: House,
+        appliances_wh: IntArray,
+        loads: Sequence[ThermalLoad] = (),
+    ) -> None:
+        self._day, self._house, self._appliances_wh, self._loads = day, house, appliances_wh, loads
+        self.levels = {load.name: np.zeros(day.slots, np.int8) for load in loads}
+        self.temperatures_c = {load.name: np.full(day.slots, np.nan) for load in loads}
+        self._thermal_wh = np.zeros(day.slots, np.int64)
         self.trade_wh, self.schedule_wh, self.meter_wh = (np.zeros(day.slots, np.int64) for _ in range(3))
         self.control_wh = np.zeros(day.slots, np.int64)
         self.trade_nano, self.fee_nano = (np.zeros(day.slots, np.int64) for _ in range(2))
@@ -87,8 +105,13 @@ class HomeRecord:
         self.trade_nano[slot] += price * wh
         self.fee_nano[slot] += self._day.local_fee_micro * max(wh, 0)
 
-    def set_devices(self, slot: int, flows: Flows, load_wh: int, pv_wh: int) -> int:
+    def set_devices(
+        self, slot: int, flows: Flows, levels: Mapping[str, Levels], load_wh: int, pv_wh: int
+    ) -> int:
         """Set the devices of ``slot`` as planned; the schedule at this load and PV. [Wh]"""
+        for load in self._loads:
+            level = self.levels[load.name][slot] = levels[load.name][slot]
+            self._thermal_wh[slot] += _taken_wh(float(load.level_kw[level]) * self._day.slot_hours)
         if (battery := self._house.battery) is not None:
             charge, discharge = float(flows.battery_charge[slot]), float(flows.battery_discharge[slot])
             self._battery_wh[slot] = _taken_wh(charge - discharge)
@@ -116,6 +139,11 @@ class HomeRecord:
         used -= int(self.control_wh[slot])
         net = self._net_wh(slot, load_wh, used)
         self.meter_wh[slot] = net
+        for load in self._loads:
+            reached = self.temperatures_c[load.name]
+            before = reached[slot - 1] if slot else load.initial_c
+            added = load.drift[slot] + load.effect[slot, self.levels[load.name][slot]]
+            reached[slot] = load.keep[slot] * before + added
         return Metered(
             import_wh=max(net, 0),
             export_wh=max(-net, 0),
@@ -124,6 +152,7 @@ class HomeRecord:
             battery_wh=int(self._battery_wh[slot]),
             ev_wh=int(self._ev_wh[slot]),
             appliances_wh=int(self._appliances_wh[slot]),
+            thermal_wh=int(self._thermal_wh[slot]),
         )
 
     def cost_nano(self) -> int:
@@ -149,8 +178,18 @@ class HomeRecord:
         """Absolute deviation of the meter from the schedule over the day."""
         return int(np.abs(self.meter_wh - self.schedule_wh).sum())
 
+    def kelvin_hours(self) -> float:
+        """By how much temperatures missed their bands, times how long. [K h]"""
+        missed = [
+            np.maximum(load.low_c - reached, 0.0) + np.maximum(reached - load.high_c, 0.0)
+            for load, reached in ((load, self.temperatures_c[load.name]) for load in self._loads)
+        ]
+        return float(np.nansum(missed)) * self._day.slot_hours
+
     def _net_wh(self, slot: int, load_wh: int, pv_used_wh: int) -> int:
-        devices = self._battery_wh[slot] + self._ev_wh[slot] + self._appliances_wh[slot]
+        devices = (
+            self._battery_wh[slot] + self._ev_wh[slot] + self._appliances_wh[slot] + self._thermal_wh[slot]
+        )
         return int(load_wh + devices - pv_used_wh)
 
 

@@ -10,7 +10,7 @@ from otaniemi.optimizer.house import Tariff
 from otaniemi.platform.agents.auction import SlotResult, clear_slots
 from otaniemi.platform.agents.bargaining import CALLS, Books, bargain, start_prices
 from otaniemi.platform.agents.home import HomeAgent
-from otaniemi.platform.agents.house import appliance_starts, eur, house_of
+from otaniemi.platform.agents.house import choose, eur, expected_house
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
 from otaniemi.platform.forecast import Forecaster, Kind, known_at
@@ -47,14 +47,14 @@ class LocalVenue:
 def home_agents(
     day: TradingDay, forecaster: Forecaster, known: int, announced: IntArray | None = None
 ) -> list[HomeAgent]:
-    """The agents of a day; appliances start where it is cheapest at announced local prices, else at retail."""
+    """The agents of a day; devices run when it is cheapest at announced local prices, else at retail."""
     agents = []
     for home in range(len(day.homes)):
-        house = house_of(day, home, forecaster.load_wh(home, known), forecaster.pv_wh(home, known))
+        house = expected_house(day, home, forecaster, known)
         prices = None
         if announced is not None:
             prices = Tariff(eur(announced + day.local_fee_micro), eur(announced))
-        agents.append(HomeAgent(day, home, forecaster, known, appliance_starts(house, prices)))
+        agents.append(HomeAgent(day, home, forecaster, known, choose(house, prices)))
     return agents
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from otaniemi.contracts.rules.units import NANO_PER_TOKEN, eur_per_kwh, offerable_wh, whs_of
 from otaniemi.optimizer.community import CommunityModel, CommunityPlan, community_optimum
 from otaniemi.optimizer.home_program import State, appliance_load
-from otaniemi.platform.agents.house import house_of, power
+from otaniemi.optimizer.shifting import Shifter
+from otaniemi.platform.agents.house import expected_house, loads_from, power, true_loads
 from otaniemi.platform.agents.record import HomeRecord
 from otaniemi.platform.agents.trading import DAY_AHEAD_S, NOMINATION_S, home_agents, nominate_and_deliver
 from otaniemi.platform.data.scenario import IntArray, TradingDay
@@ -34,7 +35,7 @@ class Yardsticks:
     perfect_nano : int
         Proven bound of the cost with a perfect forecast.
     gap_nano : int
-        How far the best plan found lies above that bound; 0 without appliances.
+        How far the best plan found lies above that bound; 0 without appliances and thermal devices.
     """
 
     alone_nano: tuple[int, ...]
@@ -65,10 +66,7 @@ def homes_alone(day: TradingDay, forecaster: Forecaster) -> list[HomeRecord]:
 
 def plan_as_one(day: TradingDay, forecaster: Forecaster, known: int) -> CommunityPlan:
     """The cheapest plan of all homes together."""
-    homes = range(len(day.homes))
-    houses = [
-        house_of(day, home, forecaster.load_wh(home, known), forecaster.pv_wh(home, known)) for home in homes
-    ]
+    houses = [expected_house(day, home, forecaster, known) for home in range(len(day.homes))]
     return community_optimum(houses, eur_per_kwh(day.local_fee_micro))
 
 
@@ -79,14 +77,21 @@ def homes_as_one(day: TradingDay, forecaster: Forecaster) -> int:
     """
     known = known_at(0, DAY_AHEAD_S, day.slot_seconds)
     homes = range(len(day.homes))
-    starts = plan_as_one(day, forecaster, known).starts
-    houses = [
-        house_of(day, home, forecaster.load_wh(home, known), forecaster.pv_wh(home, known)) for home in homes
-    ]
-    model = CommunityModel(houses, eur_per_kwh(day.local_fee_micro), starts)
+    choices = plan_as_one(day, forecaster, known).choices
+    houses = [expected_house(day, home, forecaster, known) for home in homes]
+    model = CommunityModel(houses, eur_per_kwh(day.local_fee_micro), choices)
     records = [
-        HomeRecord(day, house, whs_of(appliance_load(house, start)))
-        for house, start in zip(houses, starts, strict=True)
+        HomeRecord(
+            day,
+            houses[home],
+            whs_of(appliance_load(houses[home], choices[home].starts)),
+            true_loads(day, home),
+        )
+        for home in homes
+    ]
+    shifters = [
+        Shifter(model.home(home), house.tariff, day.slot_hours, house.thermal_loads, choices[home].levels)
+        for home, house in enumerate(houses)
     ]
     for slot in range(day.slots):
         known = known_at(slot, NOMINATION_S, day.slot_seconds)
@@ -95,10 +100,17 @@ def homes_as_one(day: TradingDay, forecaster: Forecaster) -> int:
         model.set_forecast(power(load, day), power(pv, day))
         if slot:
             model.fix_past(slot, [_state(record, slot - 1) for record in records])
+        for house, record, shifter in zip(houses, records, shifters, strict=True):
+            if house.thermal:
+                outdoor = forecaster.outdoor_c(known)
+                shifter.see(loads_from(day, house.thermal, outdoor, record, known, slot))
+                shifter.improve(1)
         plan = model.solve()
         for home, wh in enumerate(_moved(plan, slot)):
             records[home].trade(slot, wh, 0)
-            records[home].set_devices(slot, plan.flows[home], int(load[home, slot]), int(pv[home, slot]))
+            records[home].set_devices(
+                slot, plan.flows[home], shifters[home].levels, int(load[home, slot]), int(pv[home, slot])
+            )
             records[home].deliver(slot, int(day.load_wh[home, slot]), int(day.pv_wh[home, slot]))
     return sum(record.cost_nano() for record in records)
 

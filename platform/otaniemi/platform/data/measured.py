@@ -27,13 +27,17 @@ from otaniemi.platform.data.scenario import (
     HISTORY_DAYS,
     HOUR,
     DataError,
+    Floats,
     Scenario,
     check_slot_seconds,
     split_hours,
 )
 from otaniemi.platform.data.tariff import price_rule, prices_from_spot
+from otaniemi.platform.data.weather import usual_outdoor_c
 
 HOME_COLUMNS = ("row", "month", "hour", "home", "load_kwh", "pv_kwh")
+OUTDOOR_COLUMNS = ("outdoor_c", "outdoor_dry_bulb_temperature")
+"""Names of the outdoor temperature's column; the second is CityLearn's."""
 _YEAR = 2001
 """Any year without a leap day: home data have none."""
 
@@ -58,7 +62,9 @@ def load_measured(
     Parameters
     ----------
     homes_dir : Path
-        Holds ``load_pv.csv.gz`` or ``load_pv.csv`` with the columns of `HOME_COLUMNS`, hourly.
+        Holds ``load_pv.csv.gz`` or ``load_pv.csv`` with the columns of `HOME_COLUMNS`, hourly. May hold
+        ``weather.csv.gz`` or ``weather.csv`` with ``row`` and one of `OUTDOOR_COLUMNS`; what is usual in Espoo takes
+        its place.
     prices_file : Path
         CSV of spot prices in the format of `otaniemi.oracles.sources`.
 
@@ -76,7 +82,7 @@ def load_measured(
     times = [
         dt.datetime.fromtimestamp(hour * HOUR, zone) for hour in range(first_hour, first_hour + 24 * days)
     ]
-    meters = _read_homes(_home_file(homes_dir), community)
+    meters = _read_homes(_file(homes_dir, "load_pv"), community)
     rule = price_rule(community.tariff, zone)
     rows = _past_rows(meters, midnight, community.calendar.row_zero)
     past_hours = len(rows)
@@ -104,6 +110,7 @@ def load_measured(
         past_slots=past_hours * parts,
         load_wh=split_hours(whs_of(meters.load_kwh[:, index]), parts),
         pv_wh=split_hours(whs_of(meters.pv_kwh[:, index] * scale), parts),
+        outdoor_c=_outdoor_c(homes_dir, rows[past_hours:], start, parts),
         prices=prices_from_spot(read_spot_csv(prices_file), rule, slots, slot_seconds),
         local_fee_micro=price_of(rule.local_fee),
     )
@@ -134,14 +141,34 @@ def _past_rows(meters: _Meters, midnight: dt.datetime, zero: RowZero) -> list[in
     return rows[::-1]
 
 
-def _home_file(homes_dir: Path) -> Path:
+def _outdoor_c(homes_dir: Path, rows: Sequence[int], start: dt.date, parts: int) -> Floats:
+    """Outdoor temperature of every slot: the hour's, measured where there is a file."""
+    if not any((homes_dir / name).is_file() for name in _names("weather")):
+        return usual_outdoor_c(start, len(rows) // 24, 24 * parts)
+    file = _file(homes_dir, "weather")
+    column = next((name for name in OUTDOOR_COLUMNS if name in _header(file)), OUTDOOR_COLUMNS[0])
+    measured = {}
+    for line, (row, outdoor) in _rows(file, ("row", column)):
+        at = f"{file}, line {line}"
+        measured[_whole(row, "row", at)] = _temperature(outdoor, column, at)
+    for wanted in rows:
+        if wanted not in measured:
+            raise DataError(f"{file} has no row {wanted}; valid: every hour of the days that are asked for")
+    return np.repeat([measured[row] for row in rows], parts)
+
+
+def _names(stem: str) -> tuple[str, str]:
+    return f"{stem}.csv.gz", f"{stem}.csv"
+
+
+def _file(homes_dir: Path, stem: str) -> Path:
     if not homes_dir.is_dir():
         raise DataError(f"home data {homes_dir} is no directory; valid: a directory with load_pv.csv.gz")
-    for name in ("load_pv.csv.gz", "load_pv.csv"):
+    for name in _names(stem):
         if (homes_dir / name).is_file():
             return homes_dir / name
     raise DataError(
-        f"home data directory {homes_dir} has no load_pv.csv.gz; valid: load_pv.csv.gz or load_pv.csv"
+        f"home data directory {homes_dir} has no {stem}.csv.gz; valid: {stem}.csv.gz or {stem}.csv"
     )
 
 
@@ -199,24 +226,33 @@ def _label(row: int, zero: RowZero) -> str:
     return f"{time:%m-%d}, hour {time.hour + 1}"
 
 
-def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Line number and the wanted columns of every row of a CSV file, gzipped or not."""
+def _lines(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every line of a CSV file, gzipped or not; the header first."""
     try:
         with gzip.open(file, "rt", newline="") if file.suffix == ".gz" else file.open(newline="") as stream:
             reader = csv.reader(stream)
-            header = next(reader, [])
-            absent = [column for column in columns if column not in header]
-            if absent:
-                raise DataError(f"{file} has no column {absent[0]}; valid columns: {', '.join(columns)}")
-            places = [header.index(column) for column in columns]
             for fields in reader:
-                if len(fields) < len(header):
-                    raise DataError(
-                        f"{file}, line {reader.line_num}: {len(fields)} fields; valid: the {len(header)} of line 1"
-                    )
-                yield reader.line_num, [fields[place] for place in places]
+                yield reader.line_num, fields
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _header(file: Path) -> list[str]:
+    return next(_lines(file), (1, []))[1]
+
+
+def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Line number and the wanted columns of every row."""
+    lines = _lines(file)
+    _, header = next(lines, (1, []))
+    absent = [column for column in columns if column not in header]
+    if absent:
+        raise DataError(f"{file} has no column {absent[0]}; valid columns: {', '.join(columns)}")
+    places = [header.index(column) for column in columns]
+    for line, fields in lines:
+        if len(fields) < len(header):
+            raise DataError(f"{file}, line {line}: {len(fields)} fields; valid: the {len(header)} of line 1")
+        yield line, [fields[place] for place in places]
 
 
 def _whole(text: str, field: str, at: str) -> int:
@@ -240,4 +276,11 @@ def _energy(text: str, field: str, at: str) -> float:
     value = _number(text, field, at)
     if value < 0:
         raise DataError(f"{at}: {field} is {text}; valid: 0 or more, in kWh")
+    return value
+
+
+def _temperature(text: str, field: str, at: str) -> float:
+    value = _number(text, field, at)
+    if not -60.0 <= value <= 60.0:
+        raise DataError(f"{at}: {field} is {text}; valid: -60 to 60, in °C")
     return value

@@ -16,6 +16,7 @@ from otaniemi.platform.community import Home
 from otaniemi.platform.errors import OtaniemiError
 
 IntArray = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 HOUR = 3600
 DAY = 86_400
@@ -59,6 +60,8 @@ class TradingDay:
     homes : tuple of Home, length (homes,)
     load_wh, pv_wh : int array, shape (homes, slots)
         Load without devices, and the PV energy that is there to be used. [Wh]
+    outdoor_c : array, shape (slots,)
+        Outdoor temperature. [°C]
     past_load_wh : int array, shape (homes, past slots)
         The load up to the day's midnight; a whole number of hours. [Wh]
     local_fee_micro : int
@@ -71,6 +74,7 @@ class TradingDay:
     homes: tuple[Home, ...]
     load_wh: IntArray
     pv_wh: IntArray
+    outdoor_c: Floats
     past_load_wh: IntArray
     prices: Prices
     local_fee_micro: int
@@ -105,6 +109,7 @@ class Scenario:
     past_slots : int
         Slots of ``load_wh`` and ``pv_wh`` that lie before ``first_slot``.
     load_wh, pv_wh : int array, shape (homes, past_slots + days * slots per day)  [Wh]
+    outdoor_c : array, shape (days * slots per day,)  [°C]
     prices : Prices, of ``days * slots per day`` slots
     """
 
@@ -118,6 +123,7 @@ class Scenario:
     past_slots: int
     load_wh: IntArray
     pv_wh: IntArray
+    outdoor_c: Floats
     prices: Prices
     local_fee_micro: int
 
@@ -140,6 +146,7 @@ class Scenario:
             homes=self.homes,
             load_wh=self.load_wh[:, now : now + n],
             pv_wh=self.pv_wh[:, now : now + n],
+            outdoor_c=self.outdoor_c[index * n : (index + 1) * n],
             past_load_wh=self.load_wh[:, :now],
             prices=self.prices.part(slice(index * n, (index + 1) * n)),
             local_fee_micro=self.local_fee_micro,

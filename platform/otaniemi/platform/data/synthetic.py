@@ -3,12 +3,16 @@
 Load: the H25 household profile of demandlib, scaled to a home's yearly use, with lognormal variation over the
 hours and single events (cooking, sauna). PV: pvlib's sun and Haurwitz clear sky on a tilted roof, under
 clouds that the homes share. Prices: the oracles' example day, varied from day to day and hour to hour.
-Times are UTC+2 all year.
+Outdoor temperature: what is usual (`weather`). Times are UTC+2 all year.
+
+Some homes heat their water with electricity, and some have an air-to-air heat pump that cools in summer and heats
+otherwise. Both come beside the profile, which is that of households that heat water and rooms without electricity.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +27,7 @@ from otaniemi.platform.community import Appliance, Battery, Ev, EvSession, Home
 from otaniemi.platform.data.noise import ar1
 from otaniemi.platform.data.scenario import DAY, HISTORY_DAYS, HOUR, DataError, Scenario, check_slot_seconds
 from otaniemi.platform.data.tariff import prices_from_spot
+from otaniemi.platform.data.weather import usual_outdoor_c
 
 Floats = NDArray[np.float64]
 
@@ -56,12 +61,20 @@ TILT = 35
 ROOF_DIRECTIONS = (135, 180, 180, 225)
 SYSTEM_EFFICIENCY = 0.85
 
-PV, BATTERY, EV, MACHINES = 1, 2, 4, 8
+PV, BATTERY, EV, MACHINES, TANK, HEAT_PUMP = 1, 2, 4, 8, 16, 32
 MIX = (
-    *(PV | BATTERY, EV | MACHINES, PV | BATTERY | MACHINES, 0, PV | EV, PV | BATTERY | EV),
-    *(PV, MACHINES, EV | MACHINES, PV, PV | EV | MACHINES, PV),
+    *(PV | BATTERY | TANK, EV | MACHINES, PV | BATTERY | MACHINES, TANK, PV | EV, PV | BATTERY | EV),
+    *(PV | HEAT_PUMP, MACHINES, EV | MACHINES, PV | TANK | HEAT_PUMP, PV | EV | MACHINES, PV),
 )
 """What a home owns, repeated every twelve homes."""
+
+SUMMER_C = 15.0
+"""Mean of the first day's outdoor temperature from which heat pumps cool."""
+_HOURS = np.arange(24) + 0.5
+MORNING_DRAW, EVENING_DRAW = (
+    bump / bump.sum() for bump in (np.exp(-(((_HOURS - at) / 1.5) ** 2)) + 0.05 for at in (7.0, 20.0))
+)
+"""Share of a day's warm water drawn in every hour, shape (24,)."""
 
 
 def synthetic_scenario(
@@ -80,7 +93,11 @@ def synthetic_scenario(
     midnight = dt.datetime.combine(start, dt.time(), dt.UTC) - dt.timedelta(seconds=UTC_OFFSET_S)
     first_slot = int(midnight.timestamp()) // slot_seconds
     past_slots = HISTORY_DAYS * DAY // slot_seconds
-    community = [_home(number, np.random.default_rng([seed, number])) for number in range(1, homes + 1)]
+    outdoor = usual_outdoor_c(start, days, DAY // slot_seconds)
+    summer = bool(outdoor[: DAY // slot_seconds].mean() >= SUMMER_C)
+    community = [
+        _home(number, np.random.default_rng([seed, number]), summer) for number in range(1, homes + 1)
+    ]
     usual = _household_profile(start, days, slot_seconds)
     random = np.random.default_rng([seed, 0])
     spot = _spot(random, int(midnight.timestamp()), days)
@@ -102,12 +119,13 @@ def synthetic_scenario(
         past_slots=past_slots,
         load_wh=whs_of(np.array(load)),
         pv_wh=whs_of(np.array(pv)),
+        outdoor_c=outdoor,
         prices=prices_from_spot(spot, TARIFF, slots, slot_seconds),
         local_fee_micro=price_of(TARIFF.local_fee),
     )
 
 
-def _home(number: int, random: np.random.Generator) -> Home:
+def _home(number: int, random: np.random.Generator, summer: bool) -> Home:
     """A home of the mix; ``pv_scale`` is the roof's rated power in kW."""
     owns = MIX[(number - 1) % len(MIX)]
     return Home(
@@ -116,6 +134,9 @@ def _home(number: int, random: np.random.Generator) -> Home:
         battery=_battery(random) if owns & BATTERY else None,
         ev=_ev(random) if owns & EV else None,
         appliances=_machines(random) if owns & MACHINES else (),
+        **({"water_heater": _tank(random)} if owns & TANK else {}),
+        **(_cooling(random) if owns & HEAT_PUMP and summer else {}),
+        **(_heating(random) if owns & HEAT_PUMP and not summer else {}),
     )
 
 
@@ -160,6 +181,57 @@ def _machines(random: np.random.Generator) -> tuple[Appliance, ...]:
         ),
         Appliance(name="dishwasher", rated_kw=1.0, hours=1.0, earliest_h=9.0, latest_h=22.0),
     )
+
+
+def _tank(random: np.random.Generator) -> dict[str, Any]:
+    """A water heater of 200 l, and a household that showers in the morning or in the evening."""
+    morning = random.uniform(0.3, 0.7)
+    draw = random.uniform(110.0, 190.0) * (morning * MORNING_DRAW + (1.0 - morning) * EVENING_DRAW)
+    return {
+        "rated_kw": 3.0,
+        "volume_l": 200.0,
+        "resistance_k_per_kw": 600.0,
+        "min_c": 50.0,
+        "max_c": 70.0,
+        "initial_c": 58.0,
+        "inlet_c": 8.0,
+        "ambient_c": 20.0,
+        "draw_l": draw.round(2).tolist(),
+    }
+
+
+def _cooling(random: np.random.Generator) -> dict[str, Any]:
+    """The heat pump in summer: it cools rooms that sun, people and devices warm."""
+    return {
+        "air_conditioner": {
+            "rated_kw": 0.8,
+            "cop": 3.2,
+            "resistance_k_per_kw": 4.0,
+            "capacity_kwh_per_k": _pick(random, (2.5, 3.0, 3.5)),
+            "gain_kw": 2.2,
+            "min_c": 21.0,
+            "max_c": 24.0,
+            "initial_c": 22.5,
+        }
+    }
+
+
+def _heating(random: np.random.Generator) -> dict[str, Any]:
+    """The heat pump in the rest of the year, at part and at full load."""
+    return {
+        "heat_pump": {
+            "part_kw": 1.0,
+            "full_kw": 2.6,
+            "part_cop": 3.2,
+            "full_cop": 2.6,
+            "resistance_k_per_kw": 5.0,
+            "capacity_kwh_per_k": _pick(random, (5.0, 6.0, 7.0)),
+            "gain_kw": 0.5,
+            "min_c": 20.0,
+            "max_c": 22.5,
+            "initial_c": 21.0,
+        }
+    }
 
 
 def _pick(random: np.random.Generator, values: tuple[float, ...]) -> float:

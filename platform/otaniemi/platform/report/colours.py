@@ -15,7 +15,7 @@ DEVICE = {
     "grid": "#6e6e6e",
     "load": "#0072b2",
     "appliances": "#56b4e9",
-    "thermal": "#8080d9",
+    "thermal": "#8b4a2f",
     "air_conditioner": "#8080d9",
     "water_heater": "#d55e00",
 }

@@ -7,6 +7,8 @@ from typing import Any
 from otaniemi.platform.report import charts, colours
 from otaniemi.platform.report.charts import Figure
 from otaniemi.platform.report.series import (
+    CONSUMERS,
+    STORAGES,
     Curve,
     book_curve,
     community_flow,
@@ -16,7 +18,7 @@ from otaniemi.platform.report.series import (
     local_band,
     slot_edges,
 )
-from otaniemi.platform.results import BookOrder, FloatArray, HomeResult, RunRecord, SampleBook
+from otaniemi.platform.results import BookOrder, FloatArray, HomeResult, RunRecord, SampleBook, Temperature
 
 SYMBOLS = ("circle", "diamond", "triangle-up", "square")
 
@@ -33,6 +35,7 @@ def every(record: RunRecord) -> dict[str, Figure]:
         "home_devices": home_devices,
         "home_energy": home_energy,
         "home_storage": home_storage,
+        "home_temperatures": home_temperatures,
     }
     book = {"book": order_book(record.book)} if record.book else {}
     return {name: chart(record) for name, chart in charts.items()} | book
@@ -246,7 +249,7 @@ def gas(record: RunRecord) -> Figure:
 def home_devices(record: RunRecord) -> Figure:
     """One home's power by device: a template whose values the page fills in for the chosen home."""
     x = slot_edges(record)
-    feeding, taking = ("pv", "battery", "ev"), ("load", "appliances", "battery", "ev")
+    feeding, taking = ("pv", "battery", "ev"), ("load", *CONSUMERS[1:], *STORAGES)
     traces = [_device(x, None, name, up=True) | {"meta": [name, -1]} for name in feeding]
     traces += [
         _device(x, None, name, up=False, in_legend=name not in feeding) | {"meta": [name, 1]}
@@ -294,8 +297,35 @@ def home_storage(record: RunRecord) -> Figure:
     return {"data": traces, "layout": layout}
 
 
+def home_temperatures(record: RunRecord) -> Figure:
+    """One home's temperatures and their bands at the end of each slot: a template as `home_devices`. [°C]"""
+    ends = slot_edges(record)[1:]
+    kinds = sorted({one.device for home in record.homes for one in home.temperatures})
+    traces = []
+    for kind, colour in colours.of_devices(kinds).items():
+        line = {"type": "scatter", "mode": "lines", "x": ends, "hovertemplate": "%{y:.1f} °C"}
+        name = colours.NAME.get(kind, charts.label(kind))
+        traces.append(
+            line | {"name": name, "line": {"color": colour, "width": 2.5}, "meta": [f"{kind}_reached", 0]}
+        )
+        for limit in ("min", "max"):
+            traces.append(
+                line
+                | {
+                    "name": f"{name}, {limit}.",
+                    "showlegend": False,
+                    "line": {"color": colour, "width": 1, "dash": "dot"},
+                    "meta": [f"{kind}_{limit}", 0],
+                }
+            )
+    layout = charts.time_layout("°C", height=260)
+    layout["showlegend"] = True
+    return {"data": traces, "layout": layout}
+
+
 def home_series(home: HomeResult) -> dict[str, Any]:
-    """What the page fills its templates with: Wh of each slot, states of charge in percent, the bill in EUR."""
+    """What the page fills its templates with: Wh of each slot, states of charge [%] and temperatures [°C] as they are
+    drawn, the bill in EUR."""
     energy = {
         "planned": home.planned_wh,
         "trade": home.trade_wh,
@@ -311,11 +341,12 @@ def home_series(home: HomeResult) -> dict[str, Any]:
             for key, values in (home.device_wh | energy).items()
             if values.any()
         },
-        "percent": {
+        "as_is": {
             f"{name}_soc": _percent(soc)
             for name, soc in (("battery", home.battery_soc), ("ev", home.ev_soc))
             if soc is not None
-        },
+        }
+        | {key: values for one in home.temperatures for key, values in _temperature(one).items()},
         "sold": {colours.SOURCE.get(source, source): wh / 1e3 for source, wh in home.sold_wh.items() if wh},
         "bill": {part.replace("_", " "): eur(nano) for part, nano in home.bill_nano.items()},
         "alone": eur(home.cost_alone_nano),
@@ -325,6 +356,15 @@ def home_series(home: HomeResult) -> dict[str, Any]:
 
 def _percent(soc: FloatArray) -> list[float | None]:
     return [None if value != value else round(100 * float(value), 1) for value in soc]
+
+
+def _temperature(one: Temperature) -> dict[str, list[float]]:
+    slots = len(one.reached_c)
+    return {
+        f"{one.device}_reached": [round(float(value), 2) for value in one.reached_c],
+        f"{one.device}_min": [one.min_c] * slots,
+        f"{one.device}_max": [one.max_c] * slots,
+    }
 
 
 def _device(x: list[str], kw: FloatArray | None, device: str, *, up: bool, in_legend: bool = True) -> Figure:

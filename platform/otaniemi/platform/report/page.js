@@ -12,7 +12,7 @@
     const data = [];
     for (const trace of template.data) {
       const [series, sign] = trace.meta;
-      let y = home.percent[series];
+      let y = home.as_is[series];
       if (!y && home.wh[series]) {
         y = home.wh[series].map((wh) => (PART[sign](wh) * 3.6) / slotSeconds);
         y.push(y[y.length - 1]); // a staircase ends at the end of the last slot
@@ -35,7 +35,7 @@
   }
 
   function showHome(home) {
-    for (const name of ["home_devices", "home_energy", "home_storage"]) {
+    for (const name of ["home_devices", "home_energy", "home_storage", "home_temperatures"]) {
       const figure = filled(figures[name], home);
       document.getElementById(`part-${name}`).hidden = figure.data.length === 0;
       if (figure.data.length) page.draw(name, figure);

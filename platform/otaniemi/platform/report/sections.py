@@ -92,7 +92,11 @@ def _one_home(record: RunRecord, shown: Sequence[HomeResult]) -> str:
         '<div><h3>The bill: pays, or receives where negative</h3><table id="home-bill"></table></div></div>'
         + _part("home_devices", "Power by device: supply above zero, use below")
         + _part("home_energy", "Planned, traded, nominated, metered: import above zero, export below")
-        + _part("home_storage", "State of charge at the end of each slot; a gap means that the car is away"),
+        + _part("home_storage", "State of charge at the end of each slot; a gap means that the car is away")
+        + _part(
+            "home_temperatures",
+            "Temperatures at the end of each slot and, dotted, the bands they should keep",
+        ),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from otaniemi.platform.results import BookOrder, FloatArray, HomeResult, IntArray, RunRecord
 
 STORAGES = ("battery", "ev")
-CONSUMERS = ("load", "appliances")
+CONSUMERS = ("load", "appliances", "thermal")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Flow:
     Attributes
     ----------
     supply_kw, use_kw : dict of array, shape (slots,)
-        By device: "pv", "battery", "ev" and "grid" feed; "load", "appliances", "battery", "ev" and "grid" take.
+        By device: "pv", "battery", "ev" and "grid" feed; "load", "appliances", "thermal", "battery", "ev" and "grid"
+        take.
         All are non-negative; the two sums are equal in every slot where the devices explain the meters. [kW]
     traded_kw : array, shape (slots,)
         Energy bought from neighbours over all sessions. [kW]
