@@ -59,10 +59,10 @@ def cost_rows(schedule: Schedule, alone: Schedule | None) -> list[tuple[str, flo
 
 def gap_words(schedule: Schedule, savings: Savings | None) -> str:
     """How far above the cheapest plan this one can be."""
-    words = f"{max(schedule.gap_eur, 0.0):.4f} EUR"
+    words = f"{max(schedule.gap_eur, 0.0):z.4f} EUR"
     if savings is not None and savings.alone.cost_eur > 0.0:
         share = max(schedule.gap_eur, 0.0) / savings.alone.cost_eur
-        words += f" ({100 * share:.2f} % of the cost without a HEMS)"
+        words += f" ({100 * share:z.2f} % of the cost without a HEMS)"
     return words
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from otaniemi.optimizer.plan import METHODS
+from otaniemi.platform.cli.home import Method
 
 from .conftest import Command, Ended
 
@@ -159,9 +163,56 @@ def test_a_plan_is_there_for_machines(optimize: Command) -> None:
 
 def test_a_plan_is_there_for_people(optimize: Command) -> None:
     ended = optimize(house())
+    lines = [re.split(r"\s*[│┃]\s*", line.strip())[1:-1] for line in ended.out.splitlines()]
+    rows = {line[0]: line[1:] for line in reversed(lines) if len(line) > 1}
     assert ended.code == 0
-    assert "optimal" in ended.out
-    assert "washer" in ended.out
+    assert "small: proven cheapest" in ended.out
+    assert re.fullmatch(r"0\.0000 EUR \(0\.00 % of the cost without a HEMS\)", rows["gap"][0])
+    assert re.fullmatch(r"0[12]:00 - 0[23]:00, 0\.5 kWh", rows["washer"][0])
+    assert rows["electric car"][0].startswith("01:00 - 04:00:")
+    plan, alone, saved = (float(eur) for eur in rows["total"])
+    assert rows["cost"] == [f"{plan:.4f} EUR"]
+    assert rows["saved"] == [f"{saved:.4f} EUR"]
+    assert alone - plan == pytest.approx(saved, abs=2e-4)
+    assert saved > 0
+
+
+def test_a_plan_is_written_as_a_page(optimize: Command, tmp_path: Path) -> None:
+    ended = optimize(house(), "--plot", str(tmp_path / "plan.html"))
+    page = (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert ended.code == 0
+    assert "proven cheapest" in ended.out
+    assert "<h1>Plan of small</h1>" in page
+    assert "What each device saved" in page
+
+
+def test_a_page_and_a_plan_for_machines_come_together(optimize: Command, tmp_path: Path) -> None:
+    ended = optimize(house(), "--json", "--case", "1", "--plot", str(tmp_path / "plan.html"))
+    assert json.loads(ended.out)["case"] == 1
+    assert "case 1" in (tmp_path / "plan.html").read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_named(optimize: Command, tmp_path: Path) -> None:
+    ended = optimize(house(), "--json", "--plot", str(tmp_path / "none" / "plan.html"))
+    assert ended.code == 2
+    assert f"{tmp_path / 'none'}" in ended.err
+    assert "No such file" in ended.err
+
+
+def test_a_folder_has_no_page(otaniemi: Command, tmp_path: Path) -> None:
+    assert "--plot is for one house" in otaniemi("optimize", tmp_path, "--plot", "plan.html").error
+
+
+def test_a_home_that_needs_its_hems_is_told_so(optimize: Command) -> None:
+    # Nothing charges the battery before the second hour, whose load is above the limit.
+    ended = optimize(house(import_limit_kw=1.2, base_load_kw=[0.5, 1.5, 0.5, 0.5], pv_kw=[0.0] * 4))
+    assert ended.code == 0
+    assert re.search(r"in slot \d without a HEMS; [\d.]+ kWh are missing", re.sub(r"[│\s]+", " ", ended.out))
+    assert "saved" not in ended.out
+
+
+def test_every_method_can_be_asked_for() -> None:
+    assert {method.value for method in Method} == set(METHODS)
 
 
 def test_the_relaxation_is_a_bound_and_cases_take_devices_away(optimize: Command) -> None:

@@ -1,63 +1,26 @@
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from otaniemi.platform.report import render, write_report
 from otaniemi.platform.report.page import HOME_SLOTS, shown_homes
 from otaniemi.platform.results import RunRecord
 
-
-def own_part(page: str) -> str:
-    """The page without Plotly's script."""
-    script = get_plotlyjs()
-    assert page.count(script) == 1
-    return page.replace(script, "")
-
-
-def carried(page: str) -> Any:
-    """The data that the page carries for its charts."""
-    found = re.search(r'<script type="application/json" id="report-data">(.*?)</script>', page, re.DOTALL)
-    assert found
-    return json.loads(found.group(1))
-
-
-def visible(page: str) -> str:
-    """What a reader sees before any script runs."""
-    text: list[str] = []
-
-    class Reader(HTMLParser):
-        hidden = False
-
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            del attrs
-            self.hidden = tag in ("script", "style")
-
-        def handle_endtag(self, tag: str) -> None:
-            del tag
-            self.hidden = False
-
-        def handle_data(self, data: str) -> None:
-            if not self.hidden:
-                text.append(data)
-
-    Reader().feed(own_part(page))
-    return re.sub(r"\s+", " ", " ".join(text))
+from .reading import asks_outside, carried, unbalanced, visible
 
 
 def test_the_page_asks_for_nothing_from_outside(record: RunRecord) -> None:
-    page = own_part(render(record))
+    page = render(record)
     assert "default-src 'none'" in page
-    assert not re.search(r"https?:|//[a-z]|\ssrc=|\shref=|@import|url\(", page.replace("// ", "")), (
-        "an outside address"
-    )
+    assert not asks_outside(page)
+
+
+def test_every_element_of_the_page_is_closed(record: RunRecord) -> None:
+    assert unbalanced(render(record)) == []
 
 
 def test_the_summary_band_shows_the_key_figures(record: RunRecord) -> None:

@@ -112,16 +112,16 @@ def _show(home: House, schedule: Schedule, saved: Savings | None, why_not: str) 
     from otaniemi.platform import plan_words
 
     result = Table(title=f"{escape(home.name)}: {plan_words.status_words(schedule)}", show_header=False)
-    result.add_row("cost", f"{schedule.cost_eur:.4f} EUR")
-    result.add_row("no plan is below", f"{schedule.bound_eur:.4f} EUR")
+    result.add_row("cost", f"{schedule.cost_eur:z.4f} EUR")
+    result.add_row("no plan is below", f"{schedule.bound_eur:z.4f} EUR")
     if schedule.method != "lp":
         result.add_row("gap", plan_words.gap_words(schedule, saved))
     if saved is not None:
-        result.add_row("without a HEMS", f"{saved.alone.cost_eur:.4f} EUR")
-        result.add_row("saved", f"{saved.total_eur:.4f} EUR")
+        result.add_row("without a HEMS", f"{saved.alone.cost_eur:z.4f} EUR")
+        result.add_row("saved", f"{saved.total_eur:z.4f} EUR")
     else:
         result.add_row("without a HEMS", why_not)
-    result.add_row("planned in", f"{schedule.seconds:.2f} s")
+    result.add_row("planned in", f"{schedule.seconds:z.2f} s")
     console.print(result)
 
     alone = None if saved is None else saved.alone
@@ -129,8 +129,8 @@ def _show(home: House, schedule: Schedule, saved: Savings | None, why_not: str) 
     for column in costs.columns[1:]:
         column.justify = "right"
     for words, own, other in plan_words.cost_rows(schedule, alone):
-        more = [] if other is None else [f"{other:.4f}", f"{other - own:.4f}"]
-        costs.add_row(words, f"{own:.4f}", *more)
+        more = [] if other is None else [f"{other:z.4f}", f"{other - own:z.4f}"]
+        costs.add_row(words, f"{own:z.4f}", *more)
     console.print(costs)
 
     rows = plan_words.device_rows(home, schedule)
@@ -143,5 +143,5 @@ def _show(home: House, schedule: Schedule, saved: Savings | None, why_not: str) 
         shares = Table("saved by, EUR", "")
         shares.columns[1].justify = "right"
         for device, eur in sorted(saved.by_device.items(), key=lambda item: -item[1]):
-            shares.add_row(plan_words.device_name(device), f"{eur:.4f}")
+            shares.add_row(plan_words.device_name(device), f"{eur:z.4f}")
         console.print(shares)

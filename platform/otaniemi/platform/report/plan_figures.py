@@ -79,7 +79,7 @@ def prices(house: House) -> Figure:
         ),
     ]
     for line in lines:
-        line["hovertemplate"] = "%{y:.4f} EUR/kWh"
+        line["hovertemplate"] = "%{y:z.4f} EUR/kWh"
     return {"data": lines, "layout": _layout(house, "EUR/kWh", 240)}
 
 
@@ -168,7 +168,7 @@ def saved(schedule: Schedule, savings: Savings) -> Figure:
         "y": ["without a HEMS", *(device_name(device) for device, _ in steps), "this plan"],
         "x": values,
         "measure": ["absolute", *["relative"] * len(steps), "absolute"],
-        "text": [f"{values[0]:.2f}", *(f"{value:+.2f}" for value in values[1:-1]), f"{values[-1]:.2f}"],
+        "text": [f"{values[0]:z.2f}", *(f"{value:+z.2f}" for value in values[1:-1]), f"{values[-1]:z.2f}"],
         "textposition": "outside",
         "cliponaxis": False,
         "increasing": {"marker": {"color": colours.IMPORT}},

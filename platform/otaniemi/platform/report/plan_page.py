@@ -53,7 +53,7 @@ def _header(house: House, schedule: Schedule, savings: Savings | None) -> str:
     return f"""<header>
 <h1>Plan of {escape(house.name)}</h1>
 <div class="badge">{escape(plan_words.status_words(schedule))}</div>
-<p class="soft">{escape(facts)}; planned in {schedule.seconds:.2f} s.</p>
+<p class="soft">{escape(facts)}; planned in {schedule.seconds:z.2f} s.</p>
 {band(_key_figures(house, schedule, savings))}
 </header>"""
 
@@ -65,10 +65,10 @@ def _key_figures(house: House, schedule: Schedule, savings: Savings | None) -> l
         saved = KeyFigure("saved", "-", "", "there is no plan without a HEMS to compare with")
     else:
         alone = savings.alone.cost_eur
-        saved = KeyFigure("saved", f"{savings.total_eur:.2f}", "EUR", f"{alone:.2f} EUR without a HEMS")
+        saved = KeyFigure("saved", f"{savings.total_eur:z.2f}", "EUR", f"{alone:z.2f} EUR without a HEMS")
     figures = [
         KeyFigure(
-            "cost", f"{schedule.cost_eur:.2f}", "EUR", f"at least {schedule.bound_eur:.2f} EUR is needed"
+            "cost", f"{schedule.cost_eur:z.2f}", "EUR", f"at least {schedule.bound_eur:z.2f} EUR is needed"
         ),
         saved,
         KeyFigure("bought", f"{bought:.1f}", "kWh", f"at most {schedule.import_kw.max():.1f} kW at once"),
@@ -160,14 +160,14 @@ def _costs(schedule: Schedule, savings: Savings | None) -> str:
     alone = None if savings is None else savings.alone
     rows = []
     for words, own, other in plan_words.cost_rows(schedule, alone):
-        more = [] if other is None else [f"{other:.4f}", f"{other - own:+.4f}"]
-        rows.append([words, f"{own:.4f}", *more])
+        more = [] if other is None else [f"{other:z.4f}", f"{other - own:+z.4f}"]
+        rows.append([words, f"{own:z.4f}", *more])
     heads = ["part", "plan, EUR"] + ([] if alone is None else ["no HEMS, EUR", "saved, EUR"])
     if schedule.method == "lp":
         proof = "A relaxation: no plan can cost less than this."
     else:
         proof = (
-            f"No plan can cost less than {schedule.bound_eur:.4f} EUR: this one is at most "
+            f"No plan can cost less than {schedule.bound_eur:z.4f} EUR: this one is at most "
             f"{plan_words.gap_words(schedule, savings)} above the cheapest."
         )
     return section("What it costs", "", table(heads, rows) + soft(proof))
@@ -182,11 +182,11 @@ def _savings(savings: Savings) -> str:
         return section(
             "What each device saved",
             f"{words} The import limit ties the devices together, so only the sum can be told: "
-            f"{savings.total_eur:.4f} EUR.",
+            f"{savings.total_eur:z.4f} EUR.",
             "",
         )
     rows = sorted(savings.by_device.items(), key=lambda item: -item[1])
-    lines = [(plan_words.device_name(device), f"{eur:+.4f}") for device, eur in rows]
+    lines = [(plan_words.device_name(device), f"{eur:+z.4f}") for device, eur in rows]
     return section(
         "What each device saved",
         f"{words} A device's share is what it adds on average over all orders in which devices could join "
@@ -203,10 +203,10 @@ def _scenarios(house: House, schedule: Schedule) -> str:
         energy = (own.import_kw.sum() * dt, own.export_kw.sum() * dt, own.pv_used_kw.sum() * dt)
         chances = (
             f"{100 * scenario.probability:.1f}",
-            f"{scenario.outdoor_offset_c:+.2f}",
-            f"{scenario.pv_factor:.2f}",
+            f"{scenario.outdoor_offset_c:+z.2f}",
+            f"{scenario.pv_factor:z.2f}",
         )
-        rows.append((str(k + 1), *chances, *(f"{kwh:.2f}" for kwh in energy)))
+        rows.append((str(k + 1), *chances, *(f"{kwh:z.2f}" for kwh in energy)))
     heads = (
         "scenario",
         "probability, %",
