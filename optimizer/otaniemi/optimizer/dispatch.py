@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
 from otaniemi.optimizer.extension import Extension
@@ -65,6 +67,15 @@ class Dispatcher:
         self.day = DayProgram(house, case, begun or not_begun(house))
         self._kept = KeptProgram(self.day.stack.program, PRECISE)
 
+    def relaxed_eur(self, device_kwh: Floats) -> float:
+        """Least cost if exclusions may be broken, a lower bound; infinite where there are no flows. [EUR]"""
+        self.day.exclusions.let_go()
+        self.day.set_devices(device_kwh)
+        self._kept.rows_changed()
+        if self.day.case == 2:
+            self._kept.bounds_changed()
+        return self._kept.value() if self._kept.solve() else np.inf
+
     def solve(
         self, device_kwh: Floats, deadline: float | None = None, node_limit: int | None = None
     ) -> Dispatch | None:
@@ -82,14 +93,9 @@ class Dispatcher:
         node_limit : int, optional
         """
         day = self.day
-        day.exclusions.let_go()
-        day.set_devices(device_kwh)
-        self._kept.rows_changed()
-        if day.case == 2:
-            self._kept.bounds_changed()
-        if not self._kept.solve():
+        value = bound = self.relaxed_eur(device_kwh)
+        if not np.isfinite(value):
             return None
-        value = bound = self._kept.value()
         flows, finished = day.flows(self._kept.solution()), True
         first = True
         while day.exclusions.keep_broken(flows):

@@ -9,12 +9,13 @@ import numpy as np
 
 from otaniemi.optimizer.day_model import DayModel, Relaxed
 from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.fast import fast_plan
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges, check_temperatures
 from otaniemi.optimizer.schedule import Schedule, schedule_from, schedule_of
 from otaniemi.optimizer.swarm import SwarmOptions, swarm_plan
 
-METHODS = ("milp", "lp", "pso")
+METHODS = ("milp", "fast", "lp", "pso")
 CASES = (1, 2, 3, 4)
 
 
@@ -24,22 +25,27 @@ def plan(
     case: int | None = None,
     time_limit: float | None = None,
     node_limit: int | None = None,
+    gap_eur: float | None = None,
 ) -> Schedule:
     """Cheapest schedule of a home at retail prices.
 
     Parameters
     ----------
     house : House
-    method : "milp", "lp" or "pso"
-        Exact; or the relaxation (appliances run in parts, exclusions may be broken), which is a lower bound; or the
-        study's particle swarm with repair and seed 0 (others by `swarm_plan`), whose bound is the relaxation's.
+    method : "milp", "fast", "lp" or "pso"
+        Exact; or nearly so in about a second, with a proven gap; or the relaxation (appliances run in parts,
+        exclusions may be broken), which is a lower bound; or the study's particle swarm with repair and seed 0
+        (others by `swarm_plan`), whose bound is the relaxation's.
     case : 1 to 4, optional
         1: no PV, battery, V2H, export. 2: PV and battery, which charges only in slots without import and only
         from PV beyond the base load; no V2H, no export. 3: no V2H. 4: all, V2H to the home. None: as the house says.
     time_limit : float, optional
         Seconds after which the best plan so far is returned with its gap. [s]
     node_limit : int, optional
-        The same after so many branch-and-bound nodes, or iterations of the swarm; deterministic.
+        The same after so many branch-and-bound nodes, iterations of the swarm, or rounds of pricing (method "fast");
+        deterministic.
+    gap_eur : float, optional
+        Method "fast" stops at this proven gap; None: about 0.02 % of what the loads cost at import prices. [EUR]
 
     Returns
     -------
@@ -57,7 +63,7 @@ def plan(
     ----------
     docs/model.md
     """
-    check_request(method, case, time_limit, node_limit)
+    check_request(method, case, time_limit, node_limit, gap_eur)
     started = time.perf_counter()
     planned = house_of_case(house, case)
     check_charges(planned)
@@ -68,6 +74,8 @@ def plan(
     deadline = None if time_limit is None else started + time_limit
     if method == "pso":
         found = swarm_plan(planned, case, SwarmOptions().limited(node_limit), deadline)
+    elif method == "fast":
+        found = fast_plan(planned, case, gap_eur=gap_eur, rounds=node_limit, deadline=deadline)
     else:
         found = model.optimise(deadline, node_limit)
     return schedule_of(
@@ -99,14 +107,18 @@ def _relaxed_schedule(house: House, relaxed: Relaxed, case: int | None, started:
 
 
 def check_request(
-    method: str, case: int | None, time_limit: float | None = None, node_limit: int | None = None
+    method: str,
+    case: int | None,
+    time_limit: float | None = None,
+    node_limit: int | None = None,
+    gap_eur: float | None = None,
 ) -> None:
     """Refuse what `plan` cannot be asked for."""
     if method not in METHODS:
         raise HouseDataError(f"method is {method!r}; one of {', '.join(METHODS)} is needed")
     if case is not None and case not in CASES:
         raise HouseDataError(f"case is {case!r}; one of {', '.join(map(str, CASES))} is needed")
-    for name, limit in (("time_limit", time_limit), ("node_limit", node_limit)):
+    for name, limit in (("time_limit", time_limit), ("node_limit", node_limit), ("gap_eur", gap_eur)):
         if limit is not None and not limit >= 0:
             raise HouseDataError(f"{name} is {limit}; at least 0 is needed")
 

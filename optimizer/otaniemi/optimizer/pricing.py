@@ -4,9 +4,9 @@ Two dynamic programmes over temperature, slot by slot:
 
 - Schedules: cells of equal width, of which each keeps its cheapest label **with its real temperature**. Whatever a
   cell forgets, the labels that it keeps are true, so every schedule is feasible.
-- Bound: temperatures rounded to a grid. Let e be how far the grid may be from the true temperature of a schedule that
-  it follows: 0 at the start, and after a slot ``e' = keep e + d/2`` with the grid's step d. As the grid reaches e beyond
-  the band, it follows every feasible schedule at that schedule's cost: its minimum is never above theirs.
+- Bound: temperatures rounded to a grid. Let e be how far the grid may be from the true temperature of a schedule
+  that it follows: 0 at the start, and after a slot ``e' = keep e + d/2`` with the grid's step d. As the grid reaches
+  e beyond the band, it follows every feasible schedule at that schedule's cost: its minimum is never above theirs.
 
 Docs: docs/model.md, "Fast".
 """
@@ -14,11 +14,11 @@ Docs: docs/model.md, "Fast".
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.solver import Ints
 from otaniemi.optimizer.thermostat import Thermostat
 
 _SLACK_C = 1e-6
@@ -69,7 +69,7 @@ class ThermalPricing:
         """
         load = self.load
         now, cost = np.array([load.initial_c]), np.zeros(1)
-        came_from: list[Ints] = []
+        came_from: list[NDArray[np.intp]] = []
         labels = [1]
         for slot in range(load.slots):
             added = load.drift[slot] + load.effect[slot]
@@ -159,9 +159,11 @@ class _Grid:
         return float(after[0])
 
 
-def _within(temperatures: Floats, intervals: Floats) -> Floats:
+def _within(temperatures: Floats, intervals: Floats) -> NDArray[np.bool_]:
     """Whether each temperature is in one of the intervals, shape (2, intervals)."""
     if intervals.shape[1] == 1:
         low, high = intervals[:, 0]
-        return (temperatures >= low) & (temperatures <= high)
-    return ((temperatures[:, None] >= intervals[0]) & (temperatures[:, None] <= intervals[1])).any(axis=1)
+        inside: NDArray[np.bool_] = (temperatures >= low) & (temperatures <= high)
+        return inside
+    each = temperatures[:, None]
+    return np.asarray(((each >= intervals[0]) & (each <= intervals[1])).any(axis=1))

@@ -1,0 +1,346 @@
+"""Near-optimal plans with a certificate: a master program over whole-day schedules, and a search led by its prices.
+
+Once starts and schedules are chosen, only energy flows are left, a linear program. So the flows, one convex
+combination of schedules per device and the inequalities of `hull` make a linear relaxation (`Master`) whose value is
+close to the optimum, and its prices ask each thermal device for better schedules (`ThermalPricing`).
+
+**Why the bound holds.** Let y be duals of the rows in which devices take energy. Relaxing those rows by y splits the
+problem into flows and devices; the flows' part is a concave function of y, known at the master's optima (value less
+duals of the convexity rows), hence bounded from below between two of them by their mixture. The devices' parts are
+bounded by `ThermalPricing.bound`. Their sum never exceeds the optimum, whatever y is and whichever schedules or
+inequalities the master lacks.
+
+References
+----------
+Pessoa, Sadykov, Uchoa and Vanderbeck (2018), Automation and combination of linear-programming based stabilization
+techniques in column generation. INFORMS Journal on Computing 30. docs/model.md, "Fast".
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.day_model import DayModel
+from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
+from otaniemi.optimizer.devices.thermal import Levels
+from otaniemi.optimizer.dispatch import Dispatcher, Found
+from otaniemi.optimizer.fields import Floats
+from otaniemi.optimizer.house import House
+from otaniemi.optimizer.infeasible import explain
+from otaniemi.optimizer.master import Master
+from otaniemi.optimizer.pricing import ThermalPricing
+from otaniemi.optimizer.rules import rule_choices
+from otaniemi.optimizer.solver import PROVEN_EUR
+
+_ROUNDS, _GAP = 60, 2e-4
+_SHARE_OF_BEST = 0.8
+"""Weight of the duals of the best bound in those that are priced."""
+_CELLS = 1000
+_POINTS, _MOST_POINTS, _FINER = 3000, 27000, 3
+_ENDS = 8
+_SEEDS, _SEED_NOISE = 8, 0.05
+_CANDIDATES = 8
+_REPRICE = 3
+_PASSES = 4
+_BETTER_EUR = 1e-7
+_SAFETY_EUR = 1e-6
+"""Taken off the bound for the tolerance of the linear program."""
+
+
+def fast_plan(
+    house: House,
+    case: int | None,
+    begun: Begun | None = None,
+    *,
+    gap_eur: float | None = None,
+    rounds: int | None = None,
+    deadline: float | None = None,
+) -> Found:
+    """A plan that is nearly the cheapest, with a proven bound of how nearly.
+
+    Parameters
+    ----------
+    house : House
+        As its case leaves it.
+    case : int or None
+    begun : Begun, optional
+        A day that has begun.
+    gap_eur : float, optional
+        Proven gap at which to stop; None: a small share of what all loads cost at import prices. [EUR]
+    rounds : int, optional
+        Most rounds of pricing before the search for a plan; few of them leave the plan good and the bound loose.
+    deadline : float, optional
+        Reading of `time.perf_counter` at which to stop. [s]
+
+    Raises
+    ------
+    InfeasibleHouseError
+        Limits that cannot hold together; names the device and the slot.
+    """
+    return _Fast(house, case, begun or not_begun(house), gap_eur, rounds, deadline).found()
+
+
+class _Fast:
+    """One home's day; parameters as of `fast_plan`."""
+
+    def __init__(
+        self,
+        house: House,
+        case: int | None,
+        begun: Begun,
+        gap_eur: float | None,
+        rounds: int | None,
+        deadline: float | None,
+    ) -> None:
+        self._house, self._case, self._begun, self._deadline = house, case, begun, deadline
+        self._rounds = _ROUNDS if rounds is None else rounds
+        self._gap_eur = gap_eur
+        self._day = DayProgram(house, case, begun)
+        self._pricing = [ThermalPricing(load, _CELLS) for load in self._day.thermal_loads]
+        self._points = [_POINTS] * len(self._pricing)
+        self._master = Master(self._day)
+        self._dispatcher = Dispatcher(house, case, self._begun)
+        self._bound = -np.inf
+        self._add_starts()
+
+    def found(self) -> Found:
+        """The best plan, and the proven bound."""
+        self._seed()
+        self._gap = _GAP * self._scale() if self._gap_eur is None else self._gap_eur
+        self._plan: list[Levels] = []
+        self._cost = np.inf
+        self._adopt(self._first())
+        if not self._late():
+            self._improve_bound()
+            self._dive()
+            self._search_blocks()
+        return self._result()
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.perf_counter() >= self._deadline
+
+    def _add_starts(self) -> None:
+        slots = np.arange(self._house.slots)
+        for k, (appliance, allowed) in enumerate(
+            zip(self._house.appliances, self._day.starts_allowed, strict=True)
+        ):
+            start = np.array(allowed)[:, None]
+            runs = (slots >= start) & (slots < start + appliance.run_slots(self._house.slot_hours))
+            self._master.add(len(self._pricing) + k, runs.astype(np.int8))
+
+    def _add_cheapest(self, device: int, prices: Floats, ends: int) -> int:
+        """Add a thermal device's cheapest schedules at these prices; returns how many are new."""
+        levels = self._pricing[device].schedules(prices, ends)
+        past = self._begun.past_levels(self._day.thermal_loads[device])
+        levels[:, : past.size] = past
+        return self._master.add(device, levels)
+
+    def _solve(self) -> None:
+        """Solve the master with all inequalities that matter."""
+        if not self._master.solve():
+            raise explain(self._day.stack.places, self._day.stack.program)
+        while self._master.add_cuts():
+            if not self._master.solve():
+                raise explain(self._day.stack.places, self._day.stack.program)
+
+    def _seed(self) -> None:
+        """Price the relaxation in which slots are spent at several levels: its duals are the first centre."""
+        self._solve()
+        duals = self._master.duals()
+        self._centre = duals, self._flow_part(duals)
+        self._lower_bound(*self._centre)
+        noise = np.random.default_rng(0)
+        for device in range(len(self._pricing)):
+            prices = self._master.prices(device, duals)
+            self._add_cheapest(device, prices, _ENDS)
+            for _ in range(_SEEDS):
+                shaken = prices * (1.0 + _SEED_NOISE * noise.standard_normal((self._house.slots, 1)))
+                self._add_cheapest(device, shaken, 2)
+        self._master.drop_relaxed()
+
+    def _flow_part(self, duals: Floats) -> float:
+        """What of the master's value belongs to flows and starts. [EUR]"""
+        return self._master.value - sum(self._master.least(d, duals) for d in range(len(self._pricing)))
+
+    def _lower_bound(self, duals: Floats, flow_part: float) -> list[float]:
+        """Bounds of the devices' parts; keeps duals of the best bound as centre. [EUR]"""
+        parts = [
+            pricing.bound(self._master.prices(d, duals), self._points[d])
+            for d, pricing in enumerate(self._pricing)
+        ]
+        bound = flow_part + sum(parts)
+        if bound > self._bound:
+            self._bound, self._centre = bound, (duals, flow_part)
+        return parts
+
+    def _improve_bound(self) -> None:
+        """Rounds of pricing until master and bound meet, or nothing is left to add."""
+        for _ in range(self._rounds):
+            self._solve()
+            if self._master.value - self._bound <= self._gap / 2 or self._late():
+                return
+            if not self._price() and not self._refine():
+                return
+
+    def _price(self) -> int:
+        """Add schedules at duals between the centre and the master's, else at the master's; returns how many."""
+        duals = self._master.duals()
+        flow_part = self._flow_part(duals)
+        centre, centre_part = self._centre
+        for share in (_SHARE_OF_BEST, 0.0):
+            mixed = share * centre + (1.0 - share) * duals
+            self._lower_bound(mixed, share * centre_part + (1.0 - share) * flow_part)
+            new = sum(
+                self._add_cheapest(d, self._master.prices(d, mixed), _ENDS) for d in range(len(self._pricing))
+            )
+            if new:
+                return new
+        return 0
+
+    def _refine(self) -> bool:
+        """A finer grid for the device whose bound is loosest; returns whether there is one."""
+        duals, flow_part = self._centre
+        parts = self._lower_bound(duals, flow_part)
+        loose = []
+        for d, part in enumerate(parts):
+            prices = self._master.prices(d, duals)
+            best = min(_priced(prices, schedule) for schedule in self._master.schedules[d])
+            loose.append(best - part if self._points[d] < _MOST_POINTS else -np.inf)
+        device = int(np.argmax(loose)) if loose else 0
+        if not loose or loose[device] == -np.inf:
+            return False
+        self._points[device] *= _FINER
+        self._lower_bound(duals, flow_part)
+        return True
+
+    def _scale(self) -> float:
+        """What all loads cost at import prices, whatever makes up for them. [EUR]"""
+        house, buy = self._house, self._house.tariff.import_eur_per_kwh
+        total = float(buy @ house.base_load_kw) * house.slot_hours
+        for device in range(len(self._master.schedules)):
+            prices = buy[:, None] * self._master.level_kwh[device]
+            total += min(_priced(prices, schedule) for schedule in self._master.schedules[device])
+        if house.ev:
+            for session in house.ev.sessions:
+                wanted = max(session.target_soc - session.initial_soc, 0.0) * house.ev.capacity_kwh
+                total += wanted * float(buy[session.arrival_slot : session.departure_slot].mean())
+        return abs(total)
+
+    def _first(self) -> list[Levels]:
+        """A plan made by rules, or what is planned of a day that has begun."""
+        wanted = self._begun.choices if self._begun.now else rule_choices(self._house)
+        first = []
+        for d, load in enumerate(self._day.thermal_loads):
+            levels = wanted.levels[load.name].astype(np.int8)
+            reached = load.temperatures(levels)
+            kept = ((reached >= load.low_c) & (reached <= load.high_c)).all()
+            first.append(levels if kept else self._master.schedules[d][0])
+        for d, (appliance, allowed) in enumerate(
+            zip(self._house.appliances, self._day.starts_allowed, strict=True), len(self._pricing)
+        ):
+            start = wanted.starts[appliance.name]
+            first.append(self._master.schedules[d][allowed.index(start) if start in allowed else 0])
+        return first
+
+    def _kwh(self, plan: list[Levels]) -> Floats:
+        energy = np.zeros(self._house.slots)
+        for level_kwh, levels in zip(self._master.level_kwh, plan, strict=True):
+            energy += level_kwh[levels]
+        return energy
+
+    def _adopt(self, plan: list[Levels]) -> bool:
+        """Whether a plan is better than the best so far, which it then becomes."""
+        cost = self._dispatcher.relaxed_eur(self._kwh(plan))
+        if cost >= self._cost - _BETTER_EUR and np.isfinite(self._cost):
+            return False
+        better = np.isfinite(cost) or not self._plan
+        if better:
+            self._plan, self._cost = plan, cost
+        return better
+
+    def _good(self) -> bool:
+        return self._cost - self._bound <= self._gap or self._late()
+
+    def _order(self) -> list[int]:
+        """Starts first, then thermal devices, the strongest first."""
+        power = [energy[-1] for energy in self._master.level_kwh]
+        thermal = len(self._pricing)
+        return sorted(range(len(power)), key=lambda d: (d < thermal, -power[d]))
+
+    def _dive(self) -> None:
+        """Fix device after device at its schedule of most weight, with new schedules for the others in between."""
+        free = set(range(len(self._pricing)))
+        chosen: dict[int, int] = {}
+        for device in self._order():
+            chosen[device] = int(self._master.weights(device).argmax())
+            self._master.allow(device, chosen[device])
+            free.discard(device)
+            self._reprice(free)
+        self._adopt([self._master.schedules[d][chosen[d]] for d in range(len(chosen))])
+        for device in chosen:
+            self._master.allow(device, None)
+
+    def _reprice(self, devices: set[int]) -> None:
+        """Solve the master, with new schedules of these devices at its duals."""
+        for _ in range(_REPRICE):
+            self._solve()
+            duals = self._master.duals()
+            if not sum(self._add_cheapest(d, self._master.prices(d, duals), _ENDS) for d in devices):
+                return
+        self._solve()
+
+    def _search_blocks(self) -> None:
+        """Free one device at a time and try its best schedules, until no device finds a better one."""
+        devices = self._order()
+        for _ in range(_PASSES):
+            improved = False
+            for device in devices:
+                if self._good():
+                    return
+                improved |= self._search_block(device)
+            if not improved:
+                return
+
+    def _search_block(self, device: int) -> bool:
+        master = self._master
+        for d, levels in enumerate(self._plan):
+            master.add(d, levels[None])
+            master.allow(d, None if d == device else master.index(d, levels))
+        self._reprice({device} if device < len(self._pricing) else set())
+        prices = master.prices(device, master.duals())
+        worth = np.array([_priced(prices, schedule) for schedule in master.schedules[device]])
+        order = np.lexsort((worth, -np.round(master.weights(device), 6)))
+        improved = False
+        for candidate in order[:_CANDIDATES]:
+            plan = self._plan.copy()
+            plan[device] = master.schedules[device][candidate]
+            improved |= self._adopt(plan)
+        for d in range(len(self._plan)):
+            master.allow(d, None)
+        return improved
+
+    def _choices(self) -> Choices:
+        thermal = len(self._pricing)
+        levels = {load.name: self._plan[d] for d, load in enumerate(self._day.thermal_loads)}
+        starts = {
+            appliance.name: int(schedule.argmax())
+            for appliance, schedule in zip(self._house.appliances, self._plan[thermal:], strict=True)
+        }
+        return Choices(starts, levels)
+
+    def _result(self) -> Found:
+        choices = self._choices()
+        dispatch = self._dispatcher.solve(self._kwh(self._plan), self._deadline)
+        if dispatch is None:
+            # Under a tight import limit no schedules of the search may fit; then some exact plan does.
+            return DayModel(self._house, self._case, self._begun).optimise(self._deadline, None)
+        bound = min(self._bound - _SAFETY_EUR, dispatch.cost_eur)
+        proven = dispatch.cost_eur - bound <= max(2 * PROVEN_EUR, 1e-9 * abs(bound))
+        return Found(choices, dispatch.flows, dispatch.cost_eur, bound, proven)
+
+
+def _priced(prices: Floats, schedule: Levels) -> float:
+    return float(prices[np.arange(schedule.size), schedule].sum())
