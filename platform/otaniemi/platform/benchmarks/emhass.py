@@ -46,7 +46,7 @@ class RivalRow(TypedDict):
     emhass_excess_share: float
 
 
-def bench_emhass(python: Path, homes: int, slots: int) -> dict[str, Any]:
+def bench_emhass(python: Path, homes: int, slots: int) -> tuple[str, list[RivalRow]]:
     """Plans of the same days by both: one thread, the same gap, every plan re-costed.
 
     Parameters
@@ -57,8 +57,9 @@ def bench_emhass(python: Path, homes: int, slots: int) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        ``version`` of EMHASS, ``rows`` (`RivalRow`).
+    setting : str
+        What was compared.
+    rows : list of RivalRow
 
     Raises
     ------
@@ -89,13 +90,11 @@ def bench_emhass(python: Path, homes: int, slots: int) -> dict[str, Any]:
                 emhass_excess_share=float(share[1]),
             )
         )
-    return {
-        "version": answer["version"],
-        "homes": homes,
-        "slots": slots,
-        "gap_share": GAP_SHARE,
-        "rows": rows,
-    }
+    setting = (
+        f"EMHASS {answer['version']}, {homes} homes of {slots} slots with PV, battery and three appliances; one "
+        f"thread, either may stop at a gap of {GAP_SHARE:g} of the cost of case 1, plans re-costed alike"
+    )
+    return setting, rows
 
 
 def _pairs(homes: int, slots: int) -> list[tuple[House, House]]:

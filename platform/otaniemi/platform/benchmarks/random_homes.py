@@ -21,19 +21,22 @@ _PANEL_NOISE, _PRICE_NOISE = 0.15, 0.02
 
 
 def random_homes(count: int, slots: int = 96, seed: int = 7, *, thermal: bool = True) -> Iterator[House]:
-    """Homes one after the other, all different; home k is the same whatever `count` is.
+    """Homes one after the other, all different; see `numbered_home`."""
+    return (numbered_home(seed, k, slots, thermal=thermal) for k in range(count))
+
+
+def numbered_home(seed: int, number: int, slots: int = 96, *, thermal: bool = True) -> House:
+    """Home `number` of a seed, always the same one.
 
     Parameters
     ----------
-    count : int
+    seed, number : int
     slots : int
         Slots of the day, whose length follows; appliances need it to divide an hour.
-    seed : int
     thermal : bool
-        Whether homes have an air conditioner and a water heater.
+        Whether it has an air conditioner and a water heater.
     """
-    for k in range(count):
-        yield random_home(np.random.default_rng((seed, k)), slots, name=f"home-{k}", thermal=thermal)
+    return random_home(np.random.default_rng((seed, number)), slots, name=f"home-{number}", thermal=thermal)
 
 
 def random_home(rng: Generator, slots: int, *, name: str = "home", thermal: bool = True) -> House:

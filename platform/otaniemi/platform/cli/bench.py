@@ -60,6 +60,28 @@ def efficiency(
     _show("efficiency", result, json)
 
 
+@app.command()
+def hems(
+    homes: Annotated[int, typer.Option(min=1, help="Homes to plan with integers.")] = 12,
+    fleet: Annotated[
+        int, typer.Option(min=1, help="Homes of the fleets, planned by their relaxation.")
+    ] = 2000,
+    rival_python: Annotated[
+        Path | None, typer.Option(help="Interpreter of an environment that has EMHASS, to run it beside us.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """CPU seconds to plans of certified gap, homes per second, and EMHASS on the homes that both can express.
+
+    Example: `otaniemi bench hems --rival-python rival/bin/python --json`
+    """
+    from otaniemi.platform.benchmarks.hems import bench_hems
+
+    with progress() as bars:
+        result = bench_hems(homes, fleet, rival_python, bars)
+    _show("hems", result, json)
+
+
 def _show(title: str, result: Mapping[str, Any], json: bool) -> None:
     if json:
         print_json(result)

@@ -84,8 +84,8 @@ def optimisation_of(home: dict[str, Any]) -> Any:
     return Optimization(retrieve, optim, plant, "buy", "sell", "profit", {}, quiet, opt_time_delta=24)
 
 
-def plan(optimisation: Any, home: dict[str, Any], gap: float) -> pd.DataFrame:
-    """The plan of one day."""
+def plan(optimisation: Any, home: dict[str, Any], gap: float) -> Any:
+    """The plan of one day, a data frame of powers in watts."""
     optimisation.optim_conf["lp_solver_mip_rel_gap"] = gap
     tariff, battery = home["tariff"], home["battery"]
     times = pd.date_range("2026-01-01", periods=home["slots"], freq=pd.to_timedelta(home["slot_hours"], "h"))

@@ -1,0 +1,174 @@
+"""Plans of random homes: seconds to a certified gap, homes planned per second, and EMHASS beside us."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TypedDict
+
+from otaniemi.optimizer.fleet import plan_many
+from otaniemi.optimizer.house import House
+from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.schedule import Schedule
+from otaniemi.platform.benchmarks.emhass import INSTALL, RivalRow, bench_emhass
+from otaniemi.platform.benchmarks.random_homes import numbered_home
+from otaniemi.platform.cli.output import Bars
+
+CASES = (1, 2, 3, 4)
+SEED, SLOTS = 7, 96
+WITHIN_SHARE = {"1 %": 1e-2, "0.1 %": 1e-3}
+"""Certified gaps, as shares of the cost of case 1."""
+PROOF_S = 60.0
+_LP_PER_HOME = 25
+"""Relaxations for every home that is planned with integers, which take so much longer."""
+
+
+class CertifiedRow(TypedDict):
+    """CPU seconds of a case until the gap is certified; None where it was not within `PROOF_S`."""
+
+    case: int
+    within: str
+    homes: int
+    certified: int
+    median_s: float | None
+    worst_s: float | None
+    mean_gap_share: float
+
+
+class ThroughputRow(TypedDict):
+    """Home-days per CPU second of one core, with all that is needed to make a schedule of a house."""
+
+    method: str
+    homes: int
+    home_days_per_s: float
+    mean_gap_share: float
+
+
+class FleetRow(TypedDict):
+    """Different homes by `plan_many`, drawn where they are planned; seconds of the clock."""
+
+    method: str
+    processes: int
+    homes: int
+    seconds: float
+    homes_per_s: float
+
+
+class HemsBenchmark(TypedDict):
+    """What ``otaniemi bench hems`` prints."""
+
+    seed: int
+    slots: int
+    certified: list[CertifiedRow]
+    throughput: list[ThroughputRow]
+    fleets: list[FleetRow]
+    emhass_setting: str
+    emhass: list[RivalRow]
+
+
+def bench_hems(homes: int, fleet: int, rival_python: Path | None, bars: Bars) -> HemsBenchmark:
+    """All of it on one core, but for the fleets.
+
+    Parameters
+    ----------
+    homes : int
+        Homes to plan with integers in every case, and beside the rival.
+    fleet : int
+        Homes to plan by their relaxation in one process, and in one per processor.
+    rival_python : Path, optional
+        Interpreter that has EMHASS.
+    bars : Bars
+        Shows how far it is.
+    """
+    task = bars.add_task("planning homes", total=homes * (len(CASES) + 1 + _LP_PER_HOME), detail="")
+    step = partial(bars.update, task, advance=1)
+    drawn = [numbered_home(SEED, k, SLOTS) for k in range(homes)]
+    plan(drawn[0], "lp")  # what is paid once is not the homes'
+    bare = [plan(home, "milp", case=1, time_limit=PROOF_S).cost_eur for home in drawn]
+    certified = [row for case in CASES for row in _certified(drawn, bare, case, step)]
+    throughput = [
+        _throughput("lp", homes * _LP_PER_HOME, None, step),
+        _throughput("fast", homes, bare, step),
+    ]
+    fleets = [_fleet(fleet, processes, bars) for processes in sorted({1, os.cpu_count() or 1})]
+    setting, emhass = bench_emhass(rival_python, homes, SLOTS) if rival_python else (INSTALL, [])
+    return HemsBenchmark(
+        seed=SEED,
+        slots=SLOTS,
+        certified=certified,
+        throughput=throughput,
+        fleets=fleets,
+        emhass_setting=setting,
+        emhass=emhass,
+    )
+
+
+def _certified(
+    homes: list[House], bare: list[float], case: int, step: Callable[[], None]
+) -> list[CertifiedRow]:
+    """The fast method first; where its gap is too wide, the exact one after it."""
+    found: dict[str, list[tuple[float | None, float]]] = {within: [] for within in WITHIN_SHARE}
+    for home, cost in zip(homes, bare, strict=True):
+        seconds, fast = _timed(home, "fast", case)
+        proof = None
+        for within, share in WITHIN_SHARE.items():
+            if fast.gap_eur <= share * cost:
+                found[within].append((seconds, fast.gap_eur / cost))
+                continue
+            proof = proof or _timed(home, "milp", case)
+            gap = proof[1].gap_eur
+            found[within].append((seconds + proof[0] if gap <= share * cost else None, gap / cost))
+        step()
+    rows = []
+    for within, all_ in found.items():
+        done = [seconds for seconds, _ in all_ if seconds is not None]
+        rows.append(
+            CertifiedRow(
+                case=case,
+                within=within,
+                homes=len(homes),
+                certified=len(done),
+                median_s=median(done) if done else None,
+                worst_s=max(done) if len(done) == len(homes) else None,
+                mean_gap_share=sum(gap for _, gap in all_) / len(all_),
+            )
+        )
+    return rows
+
+
+def _timed(home: House, method: str, case: int) -> tuple[float, Schedule]:
+    started = time.process_time()
+    schedule = plan(home, method, case=case, time_limit=PROOF_S)
+    return time.process_time() - started, schedule
+
+
+def _fleet(homes: int, processes: int, bars: Bars) -> FleetRow:
+    task = bars.add_task(f"planning a fleet, processes: {processes}", total=homes, detail="")
+    drawn = (partial(numbered_home, SEED, k, SLOTS) for k in range(homes))
+    started = time.perf_counter()
+    for home in plan_many(drawn, "lp", jobs=processes):
+        home.unwrap()
+        bars.update(task, advance=1)
+    seconds = time.perf_counter() - started
+    return FleetRow(
+        method="lp", processes=processes, homes=homes, seconds=seconds, homes_per_s=homes / seconds
+    )
+
+
+def _throughput(method: str, homes: int, bare: list[float] | None, step: Callable[[], None]) -> ThroughputRow:
+    drawn = [numbered_home(SEED, k, SLOTS) for k in range(homes)]
+    gaps = []
+    started = time.process_time()
+    for home in plan_many(drawn, method, progress=lambda _done, _all: step()):
+        gaps.append(home.unwrap().gap_eur)
+    seconds = time.process_time() - started
+    return ThroughputRow(
+        method=method,
+        homes=homes,
+        home_days_per_s=homes / seconds,
+        mean_gap_share=sum(gap / cost for gap, cost in zip(gaps, bare, strict=True)) / homes if bare else 0.0,
+    )
