@@ -1,4 +1,4 @@
-"""One process beside this one, which never outlives it."""
+"""Processes beside this one, which never outlive it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from threading import Thread
 
 
 @contextmanager
-def worker() -> Iterator[ProcessPoolExecutor]:
-    """A pool of one process; where the caller fails, it ends at once and what waits in it is dropped."""
-    with ProcessPoolExecutor(1, get_context("spawn"), _follow_parent) as pool:
+def worker(processes: int = 1) -> Iterator[ProcessPoolExecutor]:
+    """A pool of one process, or of so many; where the caller fails, it ends at once and what waits in it is dropped."""
+    with ProcessPoolExecutor(processes, get_context("spawn"), _follow_parent) as pool:
         try:
             yield pool
         except BaseException:

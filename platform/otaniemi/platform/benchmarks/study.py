@@ -6,9 +6,8 @@ import itertools
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from otaniemi.optimizer.plan import CASES, house_of_case, plan
 from otaniemi.optimizer.schedule import Schedule
 from otaniemi.optimizer.study import STUDY_COSTS, STUDY_CUTS, STUDY_EV_END_SOC, study_house
 from otaniemi.optimizer.swarm import SwarmOptions, SwarmRun, swarm
+from otaniemi.platform.worker import worker
 
 EXACT_SECONDS = 300.0
 _BATCH = 10
@@ -156,21 +156,20 @@ def bench_study(seeds: int, iterations: int, reading: str, bars: Progress) -> St
     task = bars.add_task("study", total=len(CASES) * (1 + len(VARIANTS) * seeds), detail="")
     exact: dict[int, tuple[Schedule, float]] = {}
     found: dict[tuple[int, str, int], tuple[list[JudgedRun], float]] = {}
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with worker(os.cpu_count() or 1) as pool:
         plans = {pool.submit(_exact, case): case for case in CASES}
-        swarms = {}
+        swarms: dict[Future[tuple[list[JudgedRun], float]], tuple[int, str, int]] = {}
         for variant, case, batch in itertools.product(VARIANTS, CASES, batches):
             asked = SwarmOptions(seeds=batch, iterations=iterations, repair=variant == REPAIRED, rules=rules)
             swarms[pool.submit(_judged_runs, case, asked)] = case, variant, batch[0]
-        for done in as_completed([*plans, *swarms]):
-            if done in plans:
-                exact[plans[done]] = done.result()
-                bars.update(task, advance=1, detail=f"case {plans[done]} exactly")
-            else:
-                case, variant, first = swarms[done]
-                found[case, variant, first] = done.result()
-                advance = len(found[case, variant, first][0])
-                bars.update(task, advance=advance, detail=f"case {case}, {variant} swarm")
+        for plan_done in as_completed(plans):
+            case = plans[plan_done]
+            exact[case] = plan_done.result()
+            bars.update(task, advance=1, detail=f"case {case} exactly")
+        for done in as_completed(swarms):
+            found[swarms[done]] = done.result()
+            case, variant, _ = swarms[done]
+            bars.update(task, advance=len(done.result()[0]), detail=f"case {case}, {variant} swarm")
     cases = []
     for case in CASES:
         parts = {variant: [found[case, variant, batch[0]] for batch in batches] for variant in VARIANTS}

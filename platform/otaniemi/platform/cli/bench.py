@@ -82,6 +82,32 @@ def hems(
     _show("hems", result, json)
 
 
+@app.command()
+def study(
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of the swarm.")] = 30,
+    iterations: Annotated[int, typer.Option(min=0, help="Iterations of each run.")] = 3000,
+    reading: Annotated[
+        str, typer.Option(help="Of what the price thresholds are fractions: highest or range.")
+    ] = "highest",
+    plot: Annotated[Path | None, typer.Option(help="Write the figures to this HTML file.")] = None,
+    json: Json = False,
+) -> None:
+    """Cases 1 to 4 of the reference study by branch and bound and by its particle swarm, beside its figures.
+
+    Example: `otaniemi bench study --seeds 2 --iterations 50 --plot study.html`
+    """
+    from otaniemi.platform.benchmarks.study import bench_study
+
+    with progress() as bars:
+        result = bench_study(seeds, iterations, reading, bars)
+    if plot is not None:
+        from otaniemi.platform.report.document import write_whole
+        from otaniemi.platform.report.study_page import render
+
+        write_whole(render(result), plot)
+    _show("study", result.to_dict(), json)
+
+
 def _show(title: str, result: Mapping[str, Any], json: bool) -> None:
     if json:
         print_json(result)
