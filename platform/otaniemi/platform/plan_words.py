@@ -17,7 +17,6 @@ _COST_PARTS = {
     "ev_wear": "car wear",
     "peak": "highest power",
 }
-_STATUS = {"optimal": "proven cheapest", "time_limit": "best plan found in time"}
 _NAMES = {"ev": "electric car", "pv": "PV", "load": "base load"}
 
 
@@ -30,7 +29,9 @@ def status_words(schedule: Schedule) -> str:
     """How good the plan is known to be."""
     if schedule.method == "lp":
         return "relaxation: a lower bound, no plan to run"
-    return _STATUS[schedule.status]
+    if schedule.status == "optimal":
+        return "proven cheapest"
+    return f"at most {max(schedule.gap_eur, 0.0):.2f} EUR above the cheapest"
 
 
 def clock(house: House, slot: int) -> str:

@@ -81,7 +81,7 @@ def test_the_summary_band_shows_what_was_planned(made: Plan, page: str) -> None:
     words = visible(page)
     assert f"cost {schedule.cost_eur:.2f} EUR" in words
     assert f"saved {saved.total_eur:.2f} EUR {saved.alone.cost_eur:.2f} EUR without a HEMS" in words
-    assert "best plan found in time" in words
+    assert f"at most {schedule.gap_eur:.2f} EUR above the cheapest" in words
     assert "expected values of 2 scenarios" in words
 
 

@@ -23,6 +23,7 @@ class Method(StrEnum):
     """How the plan is found."""
 
     MILP = "milp"
+    FAST = "fast"
     LP = "lp"
     PSO = "pso"
 
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def optimize(
     house: Annotated[Path, typer.Argument(help="House file (JSON), or a folder of them.")],
     method: Annotated[
-        Method, typer.Option(help="milp: exact; lp: the relaxation's bound; pso: the study's swarm.")
+        Method, typer.Option(help="milp: exact; fast: certified; lp: a bound; pso: the study's swarm.")
     ] = Method.MILP,
     case: Annotated[
         int | None, typer.Option(min=1, max=4, help="Study case; without it as the file says.")
