@@ -215,7 +215,7 @@ class Master:
 
     def drop_relaxed(self) -> None:
         """Allow schedules only."""
-        columns = np.concatenate(self._relaxed)
+        columns = np.concatenate([np.zeros(0, np.int32), *self._relaxed])
         self._highs.changeColsBounds(columns.size, columns, np.zeros(columns.size), np.zeros(columns.size))
         self._strategy = _DUAL
 
