@@ -6,7 +6,7 @@ delivery and meter report for every slot, bills when the day is over, money a da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -214,18 +214,10 @@ class CommunityDay:
         """The dispatch instruction: every home learns its fills and plans with them fixed."""
         self.outcome.cleared += cleared
         fills: list[list[Fill]] = [[] for _ in self._wallets]
-        for market, book, clearing in ((one.market, one.book, one.clearing) for one in cleared):
-            for index in np.flatnonzero(clearing.fills).tolist():
-                home = self._home_of.get(int(book.account[index]))
-                if home is not None:
-                    step = Step(
-                        market.slot,
-                        int(book.price[index]),
-                        int(book.quantity[index]),
-                        int(book.source[index]),
-                        bool(book.buy[index]),
-                    )
-                    fills[home].append(Fill(step, int(clearing.fills[index]), clearing.price))
+        for account, fill in fills_of(cleared):
+            home = self._home_of.get(account)
+            if home is not None:
+                fills[home].append(fill)
         for agent, taken in zip(self.outcome.agents, fills, strict=True):
             agent.on_fills(taken)
 
@@ -262,6 +254,21 @@ class CommunityDay:
     def _pay(self) -> None:
         assert self.outcome.bills is not None
         self.outcome.payments = self._exchange.settlement.pay(self._proposal, self.outcome.bills)
+
+
+def fills_of(cleared: Iterable[ClearedMarket]) -> Iterator[tuple[int, Fill]]:
+    """What was traded, with the account that did, market by market in order of arrival."""
+    for one in cleared:
+        book = one.book
+        for index in np.flatnonzero(one.clearing.fills).tolist():
+            step = Step(
+                one.market.slot,
+                int(book.price[index]),
+                int(book.quantity[index]),
+                int(book.source[index]),
+                bool(book.buy[index]),
+            )
+            yield int(book.account[index]), Fill(step, int(one.clearing.fills[index]), one.clearing.price)
 
 
 def enter_days(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from otaniemi.contracts.rules.units import NANO_PER_MICRO, eur_of_nano
 from otaniemi.platform.agents.yardsticks import Yardsticks, efficiency, unmatched_nano
 from otaniemi.platform.audit.findings import AuditReport
 from otaniemi.platform.community import Home
-from otaniemi.platform.community_day import DayOutcome
+from otaniemi.platform.community_day import DayOutcome, fills_of
 from otaniemi.platform.data.scenario import IntArray, Scenario
 from otaniemi.platform.results import BookOrder, HomeResult, RunRecord, SampleBook, SessionResult, Temperature
 from otaniemi.platform.services.founding import SESSION_NAMES
@@ -128,7 +128,8 @@ def record_of(facts: RunFacts, summary: dict[str, Any]) -> RunRecord:
         dt.datetime.fromtimestamp(slot * scenario.slot_seconds, zone).strftime("%Y-%m-%dT%H:%M")
         for slot in range(scenario.first_slot, scenario.first_slot + summary["slots"])
     ]
-    homes = [_home(facts, home, cleared) for home in range(summary["homes"])]
+    sold = _sold(cleared)
+    homes = [_home(facts, home, sold) for home in range(summary["homes"])]
     return RunRecord(
         title=f"{summary['homes']} homes, {summary['days']} day{'s' if summary['days'] > 1 else ''}",
         data_source=scenario.source,
@@ -205,7 +206,16 @@ def _share(gas: int, count: int) -> int:
     return gas // count if count else 0
 
 
-def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeResult:
+def _sold(cleared: Iterable[ClearedMarket]) -> Mapping[int, Counter[str]]:
+    """Wh sold by account and source."""
+    sold: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for account, fill in fills_of(cleared):
+        if not fill.step.buy:
+            sold[account][Source(fill.step.source).name.lower()] += fill.wh
+    return sold
+
+
+def _home(facts: RunFacts, home: int, sold: Mapping[int, Counter[str]]) -> HomeResult:
     records = [day.agents[home].record for day in facts.days]
     account = facts.days[0].accounts[home]
     with facts.gateway.store.read() as transaction:
@@ -226,12 +236,6 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
             sums = day.bills.accounts[day.bills.index(account)].sums
             for part in ("trade_money", "retail", "imbalance", "grid_fee", "platform_fee"):
                 bill[part] += getattr(sums, part)
-    sold: Counter[str] = Counter()
-    for one in cleared:
-        mine = (one.book.account == account) & ~one.book.buy
-        for source, wh in zip(one.book.source[mine].tolist(), one.clearing.fills[mine].tolist(), strict=True):
-            if wh:
-                sold[Source(source).name.lower()] += wh
     battery, ev = owned.battery, owned.ev
     return HomeResult(
         name=member.name if member else f"account {account}",
@@ -244,7 +248,7 @@ def _home(facts: RunFacts, home: int, cleared: Sequence[ClearedMarket]) -> HomeR
         trade_wh=np.concatenate([record.trade_wh for record in records]),
         schedule_wh=np.concatenate([record.schedule_wh for record in records]),
         meter_wh=np.concatenate([record.meter_wh for record in records]),
-        sold_wh=dict(sold),
+        sold_wh=dict(sold[account]),
         device_wh={name: np.array(values, np.int64) for name, values in device_wh.items()},
         battery_soc=np.concatenate([r.battery_kwh for r in records]) / battery.capacity_kwh
         if battery

@@ -37,7 +37,7 @@ from otaniemi.platform.api.services import (
 from otaniemi.platform.client import MarketClient
 from otaniemi.platform.keys import derive_key
 from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
-from otaniemi.platform.store import Store, days, intake, markets, members, series
+from otaniemi.platform.store import Store, days, intake, markets, members, readings
 from otaniemi.platform.store.intake import SubmittedNomination
 from otaniemi.platform.store.markets import MarketResult, MarketState
 
@@ -140,7 +140,7 @@ class FakePlace:
         check_reading(account, product, slot, reading, signature, member, self.domain("Oracle"))
         new = self.feed.take(account, slot, reading, self.now)
         with self.store.begin() as transaction:
-            series.add_reading(transaction, product, slot, account, reading, self.now)
+            readings.add_reading(transaction, product, slot, account, reading, self.now)
         return new
 
     def send_transaction(self, raw: bytes) -> SentTransaction:

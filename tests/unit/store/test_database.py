@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect
+from sqlalchemy import delete, inspect
 
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.store import Store, StoreError, schema, series
+from otaniemi.platform.store import Store, StoreError, readings, schema
 from otaniemi.platform.store.database import migration_config
 
 
@@ -28,48 +28,50 @@ def test_the_last_migration_can_be_undone(store: Store) -> None:
 
 def test_what_was_written_is_there_when_opened_again(store: Store) -> None:
     with store.begin() as transaction:
-        series.put_series(transaction, 7, "plan", {1: 5})
+        readings.add_reading(transaction, 0, 5, 7, Reading(1, 0), 99)
     store.close()
     again = Store(store.path)
     with again.read() as transaction:
-        assert series.get_series(transaction, 7, "plan", 0, 9) == {1: 5}
+        assert readings.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(1, 0)}
     again.close()
 
 
 def test_an_exception_undoes_the_transaction(store: Store) -> None:
     def fail() -> None:
         with store.begin() as transaction:
-            series.put_series(transaction, 7, "plan", {1: 5})
+            readings.add_reading(transaction, 0, 5, 7, Reading(1, 0), 99)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     with store.read() as transaction:
-        assert series.get_series(transaction, 7, "plan", 0, 9) == {}
+        assert readings.readings_of(transaction, 0, 7, 0, 9) == {}
 
 
 def test_a_reader_sees_one_state_while_another_thread_writes(store: Store) -> None:
     def write() -> None:
         with store.begin() as transaction:
-            series.add_reading(transaction, 0, 5, 7, Reading(1, 0), 99)
+            readings.add_reading(transaction, 0, 5, 7, Reading(1, 0), 99)
 
     with store.read() as reader:
-        before = series.readings_of(reader, 0, 7, 0, 9)
+        before = readings.readings_of(reader, 0, 7, 0, 9)
         thread = threading.Thread(target=write)
         thread.start()
         thread.join(timeout=10)
         assert not thread.is_alive()
-        assert series.readings_of(reader, 0, 7, 0, 9) == before == {}
+        assert readings.readings_of(reader, 0, 7, 0, 9) == before == {}
     with store.read() as reader:
-        assert series.readings_of(reader, 0, 7, 0, 9) == {5: Reading(1, 0)}
+        assert readings.readings_of(reader, 0, 7, 0, 9) == {5: Reading(1, 0)}
 
 
 def test_writers_wait_for_each_other(store: Store) -> None:
     def add(account: int) -> None:
-        for slot in range(20):
+        for slot in range(9):
             with store.begin() as transaction:
-                seen = series.get_series(transaction, 0, "total", slot, slot + 1).get(slot, 0)
-                series.put_series(transaction, 0, "total", {slot: seen + account})
+                seen = readings.readings_of(transaction, 0, 7, 0, 9)
+                total = seen.get(slot, Reading(0, 0)).import_wh + account
+                transaction.execute(delete(schema.readings).where(schema.readings.c.slot == slot))
+                readings.add_reading(transaction, 0, slot, 7, Reading(total, 0), 99)
 
     threads = [threading.Thread(target=add, args=(account,)) for account in (1, 10, 100)]
     for thread in threads:
@@ -77,7 +79,8 @@ def test_writers_wait_for_each_other(store: Store) -> None:
     for thread in threads:
         thread.join()
     with store.read() as reader:
-        assert set(series.get_series(reader, 0, "total", 0, 20).values()) == {111}
+        seen = readings.readings_of(reader, 0, 7, 0, 9)
+        assert seen == {slot: Reading(111, 0) for slot in range(9)}
 
 
 @pytest.mark.parametrize("kind", ["directory", "no database", "no such directory"])

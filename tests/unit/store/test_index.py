@@ -13,7 +13,7 @@ from otaniemi.contracts.rules.orders import Book, Market, Order, SkipReason
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.store import Store, chain_index, days, intake, markets, members, schema, series
+from otaniemi.platform.store import Store, chain_index, days, intake, markets, members, readings, schema
 from otaniemi.platform.store.chain_index import IndexedBlock
 from otaniemi.platform.store.intake import Status
 from otaniemi.platform.store.markets import MarketResult
@@ -140,22 +140,15 @@ def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Conne
 
 
 def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:
-    assert series.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
-    assert not series.add_reading(transaction, 0, 5, 7, Reading(999, 0), now=10)
-    assert series.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(100, 0)}
+    assert readings.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
+    assert not readings.add_reading(transaction, 0, 5, 7, Reading(999, 0), now=10)
+    assert readings.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(100, 0)}
 
 
 def test_bills_drawn_up_again_replace_the_first(transaction: Connection) -> None:
     days.keep_bills(transaction, 1, 19_576, [LINE, replace(LINE, account=8)])
     days.keep_bills(transaction, 1, 19_576, [replace(LINE, retail=6)])
     assert days.bill_lines(transaction, 1, 19_576) == [replace(LINE, retail=6)]
-
-
-def test_a_series_keeps_its_newest_values(transaction: Connection) -> None:
-    series.put_series(transaction, 7, "plan", {1: 5, 2: 6})
-    series.put_series(transaction, 7, "plan", {2: -7, 3: 8})
-    series.put_series(transaction, 7, "schedule", {})
-    assert series.get_series(transaction, 7, "plan", 1, 3) == {1: 5, 2: -7}
 
 
 def test_the_index_knows_how_far_it_came(transaction: Connection) -> None:
@@ -191,11 +184,11 @@ def test_the_index_can_be_dropped_and_what_is_private_stays(transaction: Connect
     enter(transaction, MEMBER)
     trade(transaction)
     days.keep_bills(transaction, 1, 19_576, [LINE])
-    series.put_series(transaction, 7, "plan", {1: 5})
+    readings.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
     chain_index.forget_from(transaction, 0)
     for table in schema.INDEX:
         assert transaction.scalar(select(func.count()).select_from(table)) == 0
-    assert series.get_series(transaction, 7, "plan", 0, 9) == {1: 5}
+    assert readings.readings_of(transaction, 0, 7, 0, 9) == {5: Reading(100, 0)}
     assert days.bill_lines(transaction, 1, 19_576) == [LINE]
     members.register(transaction, 7, 1, MEMBER.owner, 1)
     assert members.of_community(transaction, 1)[0].name == MEMBER.name

@@ -98,7 +98,6 @@ class BillStage(StrEnum):
     """How far the bills of a day came."""
 
     PROPOSED = "proposed"
-    FINAL = "final"
     PAID = "paid"
 
 

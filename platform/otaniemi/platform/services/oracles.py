@@ -10,7 +10,7 @@ from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import members, series
+from otaniemi.platform.store import members, readings
 
 
 class OracleService:
@@ -57,7 +57,7 @@ class OracleService:
         now = self._gateway.clock.now
         new = [feed.take(account, slot, reading, now) for feed in self._feeds]
         with self._gateway.store.begin() as transaction:
-            series.add_reading(transaction, self._gateway.product, slot, account, reading, now)
+            readings.add_reading(transaction, self._gateway.product, slot, account, reading, now)
         return any(new)
 
     def report_tariff(self, feed: Feed, day: int) -> None:

@@ -1,4 +1,4 @@
-"""The store: an index that can be rebuilt from the chain, plus the private series of the homes.
+"""The store: an index that can be rebuilt from the chain, plus what no chain holds.
 
 Every function of the repository modules takes an open transaction (`Store.begin`, `Store.read`) and core types.
 
@@ -7,7 +7,7 @@ Every function of the repository modules takes an open transaction (`Store.begin
 ``intake``       signed orders and nominations on their way
 ``markets``      markets with gates, accepted records and results
 ``days``         tariffs, nominations and bills of a trading day
-``series``       meter readings and the homes' own series
+``readings``     what meters said
 ``chain_index``  how far the index follows the chain; reorganisations
 ===============  =====================================================
 """

@@ -2,7 +2,7 @@
 
 An **index** of the chain, which can be dropped and rebuilt: every row knows the block that it came from, so
 that a reorganisation forgets exactly what it undid. And **private** rows that no chain holds: signed orders
-and nominations on their way in, names, meter readings, the lines of bills, and the homes' own series.
+and nominations on their way in, names, meter readings and the lines of bills.
 
 Energy is integer Wh, prices are micro-token/kWh, money nano-token, instants Unix seconds; hashes, records
 and signed messages are raw bytes.
@@ -174,13 +174,4 @@ readings = Table(
     _number("import_wh"),
     _number("export_wh"),
     _number("received_at"),
-)
-
-series = Table(
-    "series",
-    metadata,
-    _key("account"),
-    Column("name", String(32), primary_key=True),
-    _key("slot"),
-    _number("wh"),
 )
