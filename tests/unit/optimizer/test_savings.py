@@ -99,7 +99,7 @@ def test_where_limits_tie_devices_together_only_the_sum_is_told() -> None:
             "base_load_kw": [0.5] * 6,
             "outdoor_c": [25.0] * 6,
             "air_conditioner": room | {"min_c": 19.9, "max_c": 26.1, "initial_c": 24.0},
-            "appliances": [WASHER | {"latest_h": 6}],
+            "appliances": [WASHER | {"latest_h": 5}],
             "import_limit_kw": 2.0,
         }
     )

@@ -98,14 +98,16 @@ def bullets(lines: Iterable[str]) -> str:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool = True) -> str:
     """A table whose first column is text, and whose others are numbers or text too."""
     right = ' class="number"' if numbers else ""
-    head = "".join(f"<th{right if k else ''}>{escape(text)}</th>" for k, text in enumerate(heads))
+    head = "".join(f'<th scope="col"{right if k else ""}>{escape(text)}</th>' for k, text in enumerate(heads))
     lines = "".join(
         "<tr>"
         + "".join(f"<td{right if k else ''}>{escape(text)}</td>" for k, text in enumerate(row))
         + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div>'
+    inner = f"<table><tr>{head}</tr>{lines}</table>"
+    # A keyboard can scroll what it can focus.
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heads[0])}">{inner}</div>'
 
 
 def _beside(name: str) -> str:
