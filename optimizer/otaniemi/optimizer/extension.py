@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from otaniemi.optimizer.counting import count_ranges
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
@@ -129,7 +130,7 @@ class Extension:
         energy = np.tile(load.level_kw[1:] * slot_hours, slots)
         self.add_load(places, share.ravel(), np.repeat(each, levels), energy)
         if integer:
-            self._add_counts(share)
+            self._add_counts(share, *count_ranges(load, past))
         if levels > 1:
             rows = np.repeat(each, levels)
             self.add_rows(-np.inf, 1.0, rows, share.ravel(), np.ones(rows.size), slots)
@@ -148,12 +149,11 @@ class Extension:
         self.add_rows(right, right, rows, columns, values, slots)
         return share
 
-    def _add_counts(self, share: Ints) -> None:
-        """Whole counts N[t] = N[t-1] + share[t] of every level."""
-        slots, levels = share.shape
-        most = np.repeat(np.arange(1.0, slots + 1.0), levels)
-        count = self.add_columns(np.zeros(most.size), most, integer=True).reshape(slots, levels)
-        rows = np.arange(share.size, dtype=np.int32).reshape(slots, levels)
+    def _add_counts(self, share: Ints, least: Floats, most: Floats) -> None:
+        """Whole counts N[t] = N[t-1] + share[t] of every level, all of shape (slots, levels)."""
+        levels = share.shape[1]
+        count = self.add_columns(least.ravel(), most.ravel(), integer=True).reshape(share.shape)
+        rows = np.arange(share.size, dtype=np.int32).reshape(share.shape)
         self.add_rows(
             0.0,
             0.0,
