@@ -303,7 +303,7 @@ def home_temperatures(record: RunRecord) -> Figure:
     kinds = sorted({one.device for home in record.homes for one in home.temperatures})
     traces = []
     for kind, colour in colours.of_devices(kinds).items():
-        line = {"type": "scatter", "mode": "lines", "x": ends, "hovertemplate": "%{y:.1f} °C"}
+        line: Figure = {"type": "scatter", "mode": "lines", "x": ends, "hovertemplate": "%{y:.1f} °C"}
         name = colours.NAME.get(kind, charts.label(kind))
         traces.append(
             line | {"name": name, "line": {"color": colour, "width": 2.5}, "meta": [f"{kind}_reached", 0]}

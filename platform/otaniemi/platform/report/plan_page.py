@@ -40,7 +40,7 @@ def render(house: House, schedule: Schedule, savings: Savings | None) -> str:
         "\n".join(_sections(house, schedule, savings)),
         f"<p>{_UNITS}</p>",
         {"figures": plan_figures.every(house, schedule, savings), "zoom": [edges[0], edges[-1]]},
-        "plan_page.js",
+        "charts.js",
     )
 
 

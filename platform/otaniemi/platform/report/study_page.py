@@ -46,7 +46,7 @@ def render(study: Study) -> str:
         "\n".join(_sections(study)),
         f"<p>{_UNITS}</p>",
         {"figures": figures, "zoom": [ends[0], ends[-1]]},
-        "plan_page.js",
+        "charts.js",
     )
 
 

@@ -1,4 +1,4 @@
-// The plan of a home: all of its charts.
+// All charts of a page.
 page.start(() => {
   for (const [name, figure] of Object.entries(page.carried.figures)) page.draw(name, figure);
 });
