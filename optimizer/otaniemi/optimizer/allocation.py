@@ -130,16 +130,19 @@ class Allocation:
         """
         house, tariff = self.house, self.house.tariff
         found = self.allocate(load_kwh)
-        cost = tariff.import_eur_per_kwh @ found.grid_import - tariff.export_eur_per_kwh @ found.grid_export
+        buy, sell = tariff.import_eur_per_kwh[:, None], tariff.export_eur_per_kwh[:, None]
+        spent = buy * found.grid_import - sell * found.grid_export
         if house.battery:
-            moved = found.battery_charge.sum(axis=0) + found.battery_discharge.sum(axis=0)
-            cost += house.battery.wear_eur_per_kwh * moved
+            spent += house.battery.wear_eur_per_kwh * (found.battery_charge + found.battery_discharge)
         if house.ev:
-            cost += house.ev.wear_eur_per_kwh * found.ev_discharge.sum(axis=0)
+            spent += house.ev.wear_eur_per_kwh * found.ev_discharge
+        cost = _total(spent)
         if tariff.peak_eur_per_kw:
             cost += tariff.peak_eur_per_kw * found.grid_import.max(axis=0) / house.slot_hours
-        shape = (*load_kwh.shape[:-1], self._weights.size)
-        return cost.reshape(shape) @ self._weights, found.missing_kwh.reshape(shape) @ self._weights
+        days = (-1, self._weights.size)
+        shape = load_kwh.shape[:-1]
+        expected = _total((cost.reshape(days) * self._weights).T).reshape(shape)
+        return expected, _total((found.missing_kwh.reshape(days) * self._weights).T).reshape(shape)
 
     def flows(self, load_kwh: Floats) -> tuple[Flows, ...]:
         """Energy flows of one day in each scenario; `load_kwh` has shape (slots,)."""
@@ -206,7 +209,7 @@ class Allocation:
         fed = np.where(self._feeds[:, None], np.minimum(spare, self._export_cap), 0.0)
         grid_import = np.maximum(net, 0.0)
         if np.isfinite(self._import_cap):
-            missing += np.maximum(grid_import - self._import_cap, 0.0).sum(axis=0)
+            missing += _total(np.maximum(grid_import - self._import_cap, 0.0))
         return Allocated(
             grid_import=grid_import,
             grid_export=fed,
@@ -251,3 +254,8 @@ class Allocation:
                 slot, np.zeros(net.size), room
             )
         return store.give(slot, np.maximum(net, 0.0)), store.take(slot, np.maximum(-net, 0.0), room)
+
+
+def _total(values: Floats) -> Floats:
+    """Sum over the first axis, one after the other: a day's does not depend on how many days are beside it."""
+    return np.asarray(np.add.accumulate(values, axis=0)[-1])

@@ -22,7 +22,6 @@ from otaniemi.optimizer.study import STUDY_COSTS, STUDY_CUTS, STUDY_EV_END_SOC, 
 from otaniemi.optimizer.swarm import SwarmOptions, SwarmRun, swarm
 from otaniemi.platform.worker import worker
 
-EXACT_SECONDS = 300.0
 _BATCH = 10
 """Seeds that one task runs side by side: enough to fill numpy's arrays, few enough to share among processes."""
 
@@ -136,7 +135,7 @@ class Study:
         return row
 
 
-def bench_study(seeds: int, iterations: int, reading: str, bars: Progress) -> Study:
+def bench_study(seeds: int, iterations: int, reading: str, time_limit: float, bars: Progress) -> Study:
     """Cases 1 to 4 by branch and bound and by `seeds` runs of the swarm, plain and repaired, on all cores.
 
     Parameters
@@ -144,6 +143,8 @@ def bench_study(seeds: int, iterations: int, reading: str, bars: Progress) -> St
     seeds, iterations : int
     reading : "highest" or "range"
         Of what the price thresholds are fractions; see `Rules`.
+    time_limit : float
+        For each exact plan; what is not proven by then shows in its bound. [s]
     bars : Progress
 
     Raises
@@ -157,7 +158,7 @@ def bench_study(seeds: int, iterations: int, reading: str, bars: Progress) -> St
     exact: dict[int, tuple[Schedule, float]] = {}
     found: dict[tuple[int, str, int], tuple[list[JudgedRun], float]] = {}
     with worker(os.cpu_count() or 1) as pool:
-        plans = {pool.submit(_exact, case): case for case in CASES}
+        plans = {pool.submit(_exact, case, time_limit): case for case in CASES}
         swarms: dict[Future[tuple[list[JudgedRun], float]], tuple[int, str, int]] = {}
         for variant, case, batch in itertools.product(VARIANTS, CASES, batches):
             asked = SwarmOptions(seeds=batch, iterations=iterations, repair=variant == REPAIRED, rules=rules)
@@ -184,9 +185,9 @@ def bench_study(seeds: int, iterations: int, reading: str, bars: Progress) -> St
     return Study(seeds, iterations, rules, tuple(cases))
 
 
-def _exact(case: int) -> tuple[Schedule, float]:
+def _exact(case: int, time_limit: float) -> tuple[Schedule, float]:
     started = time.process_time()
-    schedule = plan(study_house(), "milp", case=case, time_limit=EXACT_SECONDS)
+    schedule = plan(study_house(), "milp", case=case, time_limit=time_limit)
     return schedule, time.process_time() - started
 
 

@@ -89,6 +89,7 @@ def study(
     reading: Annotated[
         str, typer.Option(help="Of what the price thresholds are fractions: highest or range.")
     ] = "highest",
+    time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds for each exact plan.")] = 300.0,
     plot: Annotated[Path | None, typer.Option(help="Write the figures to this HTML file.")] = None,
     json: Json = False,
 ) -> None:
@@ -99,7 +100,7 @@ def study(
     from otaniemi.platform.benchmarks.study import bench_study
 
     with progress() as bars:
-        result = bench_study(seeds, iterations, reading, bars)
+        result = bench_study(seeds, iterations, reading, time_limit, bars)
     if plot is not None:
         from otaniemi.platform.report.document import write_whole
         from otaniemi.platform.report.study_page import render
