@@ -84,7 +84,7 @@ def configurations(devices: Sequence[Switched], bends: Bends) -> Configurations:
     return Configurations(
         np.array(slots, np.int32),
         np.array(loads, float),
-        np.array(levels, np.int32).reshape(-1, len(devices)),
+        np.array(levels, np.int32).reshape(len(levels), len(devices)),
     )
 
 
