@@ -172,9 +172,7 @@ class Allocation:
         days = load.shape[1]
         pv = np.tile(self._pv_kwh, days // self._weights.size)
         sun_cap = np.tile(self._sun_cap, days // self._sun_cap.shape[1])
-        flows = {
-            name: np.zeros((slots, days)) for name in ("charge", "discharge", "ev_charge", "ev_discharge")
-        }
+        charge, discharge, ev_charge, ev_discharge = np.zeros((4, slots, days))
         ev_stored, stored = np.full((slots, days), np.nan), np.full((slots, days), np.nan)
         missing = np.zeros(days)
         net = load - pv
@@ -185,21 +183,18 @@ class Allocation:
             now, plugged = net[slot], vehicle is not None and self._session[slot] >= 0
             if plugged:
                 assert vehicle is not None
-                charge = vehicle.charge(slot, bool(self._cheap[slot]), headroom[slot])
-                flows["ev_charge"][slot] = charge
-                now = now + charge
+                ev_charge[slot] = vehicle.charge(slot, bool(self._cheap[slot]), headroom[slot])
+                now = now + ev_charge[slot]
             if store:
-                give, take = self._battery(store, slot, now, sun_cap[slot])
-                flows["discharge"][slot], flows["charge"][slot] = give, take
-                now = now + take - give
+                discharge[slot], charge[slot] = self._battery(store, slot, now, sun_cap[slot])
+                now = now + charge[slot] - discharge[slot]
                 stored[slot] = store.stored
             if plugged:
                 assert vehicle is not None
                 if self._dear[slot] and vehicle.is_source:
-                    lacking = np.where(flows["ev_charge"][slot] > 0.0, 0.0, np.minimum(now, load[slot]))
-                    give = vehicle.discharge(slot, lacking)
-                    flows["ev_discharge"][slot] = give
-                    now = now - give
+                    lacking = np.where(ev_charge[slot] > 0.0, 0.0, np.minimum(now, load[slot]))
+                    ev_discharge[slot] = vehicle.discharge(slot, lacking)
+                    now = now - ev_discharge[slot]
                 ev_stored[slot] = vehicle.stored
                 missing += vehicle.short_at(slot)
             net[slot] = now
@@ -214,11 +209,11 @@ class Allocation:
             grid_import=grid_import,
             grid_export=fed,
             pv_used=np.maximum(pv - (spare - fed), 0.0),
-            battery_charge=flows["charge"],
-            battery_discharge=flows["discharge"],
+            battery_charge=charge,
+            battery_discharge=discharge,
             battery_stored=stored,
-            ev_charge=flows["ev_charge"],
-            ev_discharge=flows["ev_discharge"],
+            ev_charge=ev_charge,
+            ev_discharge=ev_discharge,
             ev_stored=ev_stored,
             missing_kwh=np.where(missing > 1e-9, missing, 0.0),
         )
@@ -243,17 +238,17 @@ class Allocation:
 
     def _battery(self, store: BatteryDays, slot: int, net: Floats, sun_cap: Floats) -> tuple[Floats, Floats]:
         """What the battery gives and takes in a slot; `net` is what the home lacks."""
+        lacking, spare = np.maximum(net, 0.0), np.maximum(-net, 0.0)
         if self._smooths:
-            spare = np.minimum(np.maximum(-net, 0.0), sun_cap)
-            return store.give(slot, np.maximum(net, 0.0)), store.take(slot, spare, spare)
+            spare = np.minimum(spare, sun_cap)
+            return store.give(slot, lacking), store.take(slot, spare, spare)
         room = np.maximum(self._import_cap - net, 0.0)
         if self._cheap[slot]:
-            return np.zeros(net.size), store.take(slot, room, room, useful=bool(self._useful_later[slot]))
+            useful = bool(self._useful_later[slot])
+            return np.zeros_like(net), store.take(slot, room, room, useful=useful)
         if self._sells[slot]:
-            return store.give(slot, np.maximum(net + self._export_cap, 0.0)), store.take(
-                slot, np.zeros(net.size), room
-            )
-        return store.give(slot, np.maximum(net, 0.0)), store.take(slot, np.maximum(-net, 0.0), room)
+            lacking, spare = np.maximum(net + self._export_cap, 0.0), np.zeros_like(net)
+        return store.give(slot, lacking), store.take(slot, spare, room)
 
 
 def _total(values: Floats) -> Floats:

@@ -169,7 +169,7 @@ def swarm_plan(house: House, case: int | None, options: SwarmOptions, deadline: 
         As its case leaves it (`house_of_case`).
     case : 1 to 4, or None
     options : SwarmOptions
-        With repair, else no plan need be found.
+        Without repair its best is seldom a plan that can be run.
     deadline : float, optional
         See `swarm`. [s]
 
