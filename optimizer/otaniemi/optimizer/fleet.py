@@ -76,6 +76,7 @@ def plan_many(
     case: int | None = None,
     time_limit: float | None = None,
     node_limit: int | None = None,
+    gap_eur: float | None = None,
     executor: Executor | None = None,
     jobs: int | None = None,
     chunk: int | None = None,
@@ -94,7 +95,7 @@ def plan_many(
         Functions are called where the home is planned, so that reading is shared out too and its errors are the
         home's. May be lazy and endless: at most `chunk` x `in_flight` homes are taken whose results are not.
         An error that it raises itself is raised after the results of the homes before it.
-    method, case, time_limit, node_limit
+    method, case, time_limit, node_limit, gap_eur
         As in `plan`, for every home.
     executor : concurrent.futures.Executor, optional
         Where to plan: processes, threads, or a cluster (of Dask: ``client.get_executor()``). It is left open.
@@ -126,13 +127,15 @@ def plan_many(
     one task at a time and in halves, until the home that kills its process is alone; it gets a WorkerLostError.
     A given executor that breaks is not ours to restart: its homes get that error, whose cause is the executor's.
     """
-    check_request(method, case, time_limit, node_limit)
+    check_request(method, case, time_limit, node_limit, gap_eur)
     if executor is not None and jobs is not None:
         raise HouseDataError("both executor and jobs are given; one of them is needed")
     for name, count in (("jobs", jobs), ("chunk", chunk), ("in_flight", in_flight)):
         if count is not None and count < 1:
             raise HouseDataError(f"{name} is {count}; at least 1 is needed")
-    work = partial(_plan_chunk, method=method, case=case, time_limit=time_limit, node_limit=node_limit)
+    work = partial(
+        _plan_chunk, method=method, case=case, time_limit=time_limit, node_limit=node_limit, gap_eur=gap_eur
+    )
     size = chunk or (_QUICK_CHUNK if method == "lp" else 1)
     tasks = in_flight or _CHUNKS_PER_CORE * (jobs or os.cpu_count() or 1)
     total = len(houses) if isinstance(houses, Sized) else None

@@ -61,18 +61,18 @@ class DeadlyHome(dict[str, Any]):
 
 
 class StrangeError(Exception):
-    """An error that cannot be pickled: it wants more than its message."""
+    """An error that cannot be pickled."""
 
-    def __init__(self, what: str, more: int) -> None:
+    def __init__(self, what: str) -> None:
         super().__init__(what)
-        self.more = more
+        self.more = lambda: what
 
 
 class StrangeHome(dict[str, Any]):
     """House data whose reading meets a defect."""
 
     def __iter__(self) -> Iterator[str]:
-        raise StrangeError("a defect", 1)
+        raise StrangeError("a defect")
 
 
 class UnsendableHome(dict[str, Any]):

@@ -42,14 +42,15 @@ def numbered_home(seed: int, number: int, slots: int = 96, *, thermal: bool = Tr
 def random_home(rng: Generator, slots: int, *, name: str = "home", thermal: bool = True) -> House:
     """One home with three appliances, an electric vehicle that comes home, a battery and PV.
 
-    Every draw can be planned: bands are wider than one slot of a device at full power, and it has power to spare.
+    Every draw of slots up to a quarter of an hour can be planned: bands are wider than one slot of a device at full power,
+    which has some to spare, and no night is too cold for a home that can only be cooled.
     """
     dt = DAY_H / slots
     hours = np.arange(slots, dtype=np.float64) * dt + dt / 2
     buy = _prices(rng, hours)
     devices: dict[str, Any] = {}
     if thermal:
-        devices["outdoor_c"] = rng.uniform(25.0, 28.0) + rng.uniform(2.0, 4.5) * _peak(hours, 15.0)
+        devices["outdoor_c"] = rng.uniform(26.0, 28.0) + rng.uniform(2.0, 3.5) * _peak(hours, 15.0)
         devices["thermal"] = (_air_conditioner(rng), _water_heater(rng, hours, dt))
     return House(
         name=name,
