@@ -13,10 +13,9 @@ from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
-from otaniemi.optimizer.home_model import HomeModel
+from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.plan import plan
-from otaniemi.optimizer.shifting import Shifter
 from otaniemi.platform.agents.record import HomeRecord
 from otaniemi.platform.community import Ev, Home
 from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay
@@ -24,6 +23,8 @@ from otaniemi.platform.forecast import Forecaster
 
 START_NODES = 100
 """Branch-and-bound nodes spent on a home's appliances."""
+START_ROUNDS = 10
+"""Rounds of pricing spent on a home with thermal devices."""
 
 
 def house_of(day: TradingDay, home: int, load_wh: IntArray, pv_wh: IntArray, outdoor_c: Floats) -> House:
@@ -103,16 +104,22 @@ def true_loads(day: TradingDay, home: int) -> tuple[ThermalLoad, ...]:
 
 
 def choose(house: House, prices: Tariff | None = None) -> Choices:
-    """Starts and levels of a cheap plan at ``prices``, the house's own by default."""
+    """Starts and levels of a cheap plan at ``prices``, the house's own by default.
+
+    Where no schedule of a thermal device keeps its band, the device is left off, for the agent to bring it near.
+    """
     if not (house.appliances or house.thermal):
         return Choices({}, {})
     priced = house if prices is None else replace(house, tariff=prices)
-    starts = plan(replace(priced, thermal=()), node_limit=START_NODES).starts if house.appliances else {}
-    off = {load.name: np.zeros(house.slots, np.int8) for load in house.thermal_loads}
-    model = HomeModel(priced, Choices(starts, off))
-    shifter = Shifter(model, priced.tariff, house.slot_hours, house.thermal_loads, off)
-    shifter.improve(5)
-    return Choices(starts, shifter.levels)
+    if not house.thermal:
+        return plan(priced, node_limit=START_NODES).choices
+    try:
+        return plan(priced, "fast", node_limit=START_ROUNDS).choices
+    except InfeasibleHouseError:
+        cool = choose(replace(house, thermal=()), prices)
+        return replace(
+            cool, levels={load.name: np.zeros(house.slots, np.int8) for load in house.thermal_loads}
+        )
 
 
 def power(wh: IntArray, day: TradingDay) -> Floats:
