@@ -42,8 +42,8 @@ def numbered_home(seed: int, number: int, slots: int = 96, *, thermal: bool = Tr
 def random_home(rng: Generator, slots: int, *, name: str = "home", thermal: bool = True) -> House:
     """One home with three appliances, an electric vehicle that comes home, a battery and PV.
 
-    Every draw of slots up to a quarter of an hour can be planned: bands are wider than one slot of a device at full power,
-    which has some to spare, and no night is too cold for a home that can only be cooled.
+    Every draw of slots up to a quarter of an hour can be planned: bands are wider than one slot of a device at full
+    power, which has some to spare, and no night is too cold for a home that can only be cooled.
     """
     dt = DAY_H / slots
     hours = np.arange(slots, dtype=np.float64) * dt + dt / 2
