@@ -19,6 +19,7 @@ techniques in column generation. INFORMS Journal on Computing 30. docs/model.md,
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,15 +34,17 @@ from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.master import Master
 from otaniemi.optimizer.pricing import ThermalPricing
 from otaniemi.optimizer.rules import rule_choices
-from otaniemi.optimizer.solver import PROVEN_EUR
+from otaniemi.optimizer.solver import PROVEN_EUR, Ints
 
 _ROUNDS, _GAP = 60, 2e-4
 _SHARE_OF_BEST = 0.8
 """Weight of the duals of the best bound in those that are priced."""
 _CELLS = 1000
-_POINTS, _MOST_POINTS, _FINER = 3000, 27000, 3
+_POINTS, _FINE_POINTS = 3000, 27000
 _ENDS = 8
 _SEEDS, _SEED_NOISE = 8, 0.05
+_PATIENCE, _STALLED = 5, 0.9
+_NODES, _NODE_ROUNDS, _TORN_KWH = 30, 6, 1e-3
 _CANDIDATES = 8
 _REPRICE = 3
 _PASSES = 4
@@ -83,6 +86,28 @@ def fast_plan(
     return _Fast(house, case, begun or not_begun(house), gap_eur, rounds, deadline).found()
 
 
+@dataclass(frozen=True, eq=False)
+class _Centre:
+    """Duals, and the parts of the bound that flows and thermal devices (coarse grid, best known) have by them. [EUR]"""
+
+    duals: Floats
+    flow_part: float
+    thermal_part: float
+    fine_part: float
+
+
+@dataclass(eq=False)
+class _Node:
+    """Part of the plans: those whose appliances start within these; indices of `starts_allowed`."""
+
+    starts: tuple[Ints, ...]
+    centre: _Centre = _Centre(np.zeros(0), 0.0, 0.0, 0.0)
+    coarse: float = -np.inf
+    bound: float = -np.inf
+    weights: list[Floats] = field(default_factory=list)
+    decided: bool = False
+
+
 class _Fast:
     """One home's day; parameters as of `fast_plan`."""
 
@@ -100,24 +125,31 @@ class _Fast:
         self._gap_eur = gap_eur
         self._day = DayProgram(house, case, begun)
         self._pricing = [ThermalPricing(load, _CELLS) for load in self._day.thermal_loads]
-        self._points = [_POINTS] * len(self._pricing)
         self._master = Master(self._day)
         self._dispatcher = Dispatcher(house, case, self._begun)
-        self._bound = -np.inf
+        starts = [np.arange(len(allowed), dtype=np.int32) for allowed in self._day.starts_allowed]
+        self._node = _Node(tuple(starts))
+        self._leaves = [self._node]
+        self._plan: list[Levels] = []
+        self._cost = np.inf
         self._add_starts()
 
     def found(self) -> Found:
         """The best plan, and the proven bound."""
         self._seed()
         self._gap = _GAP * self._scale() if self._gap_eur is None else self._gap_eur
-        self._plan: list[Levels] = []
-        self._cost = np.inf
         self._adopt(self._first())
         if not self._late():
-            self._improve_bound()
+            self._price_rounds(self._rounds)
             self._dive()
             self._search_blocks()
+            self._branch()
         return self._result()
+
+    @property
+    def _bound(self) -> float:
+        """Proven lower bound: one of the leaves has the optimum. [EUR]"""
+        return min(leaf.bound for leaf in self._leaves)
 
     def _late(self) -> bool:
         return self._deadline is not None and time.perf_counter() >= self._deadline
@@ -150,8 +182,7 @@ class _Fast:
         """Price the relaxation in which slots are spent at several levels: its duals are the first centre."""
         self._solve()
         duals = self._master.duals()
-        self._centre = duals, self._flow_part(duals)
-        self._lower_bound(*self._centre)
+        self._lower_bound(duals, self._flow_part(duals))
         noise = np.random.default_rng(0)
         for device in range(len(self._pricing)):
             prices = self._master.prices(device, duals)
@@ -162,59 +193,115 @@ class _Fast:
         self._master.drop_relaxed()
 
     def _flow_part(self, duals: Floats) -> float:
-        """What of the master's value belongs to flows and starts. [EUR]"""
-        return self._master.value - sum(self._master.least(d, duals) for d in range(len(self._pricing)))
+        """What of the master's value belongs to the flows. [EUR]"""
+        return self._master.value - sum(self._master.least(d, duals) for d in range(len(self._master.schedules)))
 
-    def _lower_bound(self, duals: Floats, flow_part: float) -> list[float]:
-        """Bounds of the devices' parts; keeps duals of the best bound as centre. [EUR]"""
-        parts = [
-            pricing.bound(self._master.prices(d, duals), self._points[d])
-            for d, pricing in enumerate(self._pricing)
-        ]
-        bound = flow_part + sum(parts)
-        if bound > self._bound:
-            self._bound, self._centre = bound, (duals, flow_part)
-        return parts
+    def _lower_bound(self, duals: Floats, flow_part: float) -> None:
+        """Bound the node by these duals; those of its best bound are its centre."""
+        part = self._thermal_part(duals, _POINTS)
+        self._bound_node(self._node, _Centre(duals, flow_part, part, part))
 
-    def _improve_bound(self) -> None:
-        """Rounds of pricing until master and bound meet, or nothing is left to add."""
-        for _ in range(self._rounds):
+    def _thermal_part(self, duals: Floats, points: int) -> float:
+        prices = (self._master.prices(d, duals) for d in range(len(self._pricing)))
+        return sum(pricing.bound(own, points) for pricing, own in zip(self._pricing, prices, strict=True))
+
+    def _bound_node(self, node: _Node, centre: _Centre) -> None:
+        others = centre.flow_part
+        for device, allowed in enumerate(node.starts, len(self._pricing)):
+            others += float(self._master.costs(device, self._master.prices(device, centre.duals))[allowed].min())
+        if others + centre.thermal_part > node.coarse:
+            node.coarse, node.centre = others + centre.thermal_part, centre
+        node.bound = max(node.bound, others + centre.fine_part)
+
+    def _refine(self) -> None:
+        """Bound the node by its centre on a fine grid."""
+        centre = self._node.centre
+        fine = self._thermal_part(centre.duals, _FINE_POINTS)
+        self._node.centre = replace(centre, fine_part=max(fine, centre.fine_part))
+        self._bound_node(self._node, self._node.centre)
+
+    def _price_rounds(self, rounds: int) -> None:
+        """Rounds of pricing until the node holds no better plan, or little is gained by more of them."""
+        node = self._node
+        before = [np.inf] * _PATIENCE
+        for _ in range(rounds):
             self._solve()
-            if self._master.value - self._bound <= self._gap / 2 or self._late():
+            left = self._master.value - node.coarse
+            if self._cost - node.bound <= self._gap or self._late():
                 return
-            if not self._price() and not self._refine():
-                return
+            if left <= self._gap / 4 or left > _STALLED * before[-_PATIENCE]:
+                break
+            before.append(left)
+            if not self._price():
+                break
+        self._refine()
 
     def _price(self) -> int:
         """Add schedules at duals between the centre and the master's, else at the master's; returns how many."""
         duals = self._master.duals()
         flow_part = self._flow_part(duals)
-        centre, centre_part = self._centre
+        centre = self._node.centre
         for share in (_SHARE_OF_BEST, 0.0):
-            mixed = share * centre + (1.0 - share) * duals
-            self._lower_bound(mixed, share * centre_part + (1.0 - share) * flow_part)
-            new = sum(
-                self._add_cheapest(d, self._master.prices(d, mixed), _ENDS) for d in range(len(self._pricing))
-            )
+            mixed = share * centre.duals + (1.0 - share) * duals
+            self._lower_bound(mixed, share * centre.flow_part + (1.0 - share) * flow_part)
+            new = sum(self._add_cheapest(d, self._master.prices(d, mixed), _ENDS) for d in range(len(self._pricing)))
             if new:
                 return new
         return 0
 
-    def _refine(self) -> bool:
-        """A finer grid for the device whose bound is loosest; returns whether there is one."""
-        duals, flow_part = self._centre
-        parts = self._lower_bound(duals, flow_part)
-        loose = []
-        for d, part in enumerate(parts):
-            prices = self._master.prices(d, duals)
-            best = min(_priced(prices, schedule) for schedule in self._master.schedules[d])
-            loose.append(best - part if self._points[d] < _MOST_POINTS else -np.inf)
-        device = int(np.argmax(loose)) if loose else 0
-        if not loose or loose[device] == -np.inf:
-            return False
-        self._points[device] *= _FINER
-        self._lower_bound(duals, flow_part)
-        return True
+    # Branching on starts.
+
+    def _branch(self) -> None:
+        """Split the windows of appliances where the bound is least, until it meets the plan."""
+        for _ in range(_NODES):
+            if self._good():
+                break
+            node = min(self._leaves, key=lambda leaf: leaf.bound)
+            children = self._split(node)
+            if not children and node.decided:
+                break
+            if not children:
+                node.decided = True
+                self._visit(node, self._rounds)
+                self._dive()
+                self._search_blocks()
+                continue
+            for child in children:
+                self._bound_node(child, node.centre)
+            self._leaves = [leaf for leaf in self._leaves if leaf is not node] + children
+            for child in children:
+                self._visit(child, _NODE_ROUNDS)
+
+    def _visit(self, node: _Node, rounds: int) -> None:
+        self._node = node
+        thermal = len(self._pricing)
+        for d in range(thermal):
+            self._master.allow(d, None)
+        for d, starts in enumerate(node.starts, thermal):
+            self._master.allow(d, starts)
+        self._price_rounds(rounds)
+        node.weights = [self._master.weights(d) for d in range(thermal, thermal + len(node.starts))]
+        devices = range(thermal + len(node.starts))
+        self._adopt([self._master.schedules[d][int(self._master.weights(d).argmax())] for d in devices])
+
+    def _split(self, node: _Node) -> list[_Node]:
+        """Two halves of the window of the appliance that is most torn; none if all are decided."""
+        if not node.weights:
+            self._visit(node, _NODE_ROUNDS)
+        torn = np.zeros(len(node.starts))
+        means = np.zeros(len(node.starts))
+        for a, weights in enumerate(node.weights):
+            starts = np.arange(weights.size)
+            means[a] = weights @ starts
+            energy = self._master.level_kwh[len(self._pricing) + a][-1]
+            torn[a] = energy * (weights @ np.abs(starts - means[a]))
+        if not torn.size or torn.max() < _TORN_KWH:
+            return []
+        a = int(torn.argmax())
+        halves = node.starts[a][node.starts[a] <= means[a]], node.starts[a][node.starts[a] > means[a]]
+        return [
+            _Node((*node.starts[:a], half, *node.starts[a + 1 :]), node.centre) for half in halves
+        ]
 
     def _scale(self) -> float:
         """What all loads cost at import prices, whatever makes up for them. [EUR]"""
@@ -222,7 +309,7 @@ class _Fast:
         total = float(buy @ house.base_load_kw) * house.slot_hours
         for device in range(len(self._master.schedules)):
             prices = buy[:, None] * self._master.level_kwh[device]
-            total += min(_priced(prices, schedule) for schedule in self._master.schedules[device])
+            total += float(self._master.costs(device, prices).min())
         if house.ev:
             for session in house.ev.sessions:
                 wanted = max(session.target_soc - session.initial_soc, 0.0) * house.ev.capacity_kwh
@@ -276,7 +363,7 @@ class _Fast:
         chosen: dict[int, int] = {}
         for device in self._order():
             chosen[device] = int(self._master.weights(device).argmax())
-            self._master.allow(device, chosen[device])
+            self._master.allow(device, [chosen[device]])
             free.discard(device)
             self._reprice(free)
         self._adopt([self._master.schedules[d][chosen[d]] for d in range(len(chosen))])
@@ -308,10 +395,10 @@ class _Fast:
         master = self._master
         for d, levels in enumerate(self._plan):
             master.add(d, levels[None])
-            master.allow(d, None if d == device else master.index(d, levels))
+            master.allow(d, None if d == device else [master.index(d, levels)])
         self._reprice({device} if device < len(self._pricing) else set())
         prices = master.prices(device, master.duals())
-        worth = np.array([_priced(prices, schedule) for schedule in master.schedules[device]])
+        worth = master.costs(device, prices)
         order = np.lexsort((worth, -np.round(master.weights(device), 6)))
         improved = False
         for candidate in order[:_CANDIDATES]:
@@ -340,7 +427,3 @@ class _Fast:
         bound = min(self._bound - _SAFETY_EUR, dispatch.cost_eur)
         proven = dispatch.cost_eur - bound <= max(2 * PROVEN_EUR, 1e-9 * abs(bound))
         return Found(choices, dispatch.flows, dispatch.cost_eur, bound, proven)
-
-
-def _priced(prices: Floats, schedule: Levels) -> float:
-    return float(prices[np.arange(schedule.size), schedule].sum())

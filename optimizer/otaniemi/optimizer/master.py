@@ -5,6 +5,7 @@ Docs: docs/model.md, "Fast".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import highspy
@@ -302,19 +303,27 @@ class Master:
         return float(duals[self._one[device]])
 
     def weights(self, device: int) -> Floats:
-        """Weight of each of a device's schedules in the last solution."""
-        found: Floats = self.solution[self._column[device]]
+        """Weight of each of a device's schedules in the last solution; 0 for those added since."""
+        columns = np.array(self._column[device])
+        found = np.zeros(columns.size)
+        solved = columns < self.solution.size
+        found[solved] = self.solution[columns[solved]]
         return found
 
     def index(self, device: int, levels: Levels) -> int:
         """Which of a device's schedules this one is."""
         return self._known[device][levels.tobytes()]
 
-    def allow(self, device: int, schedule: int | None) -> None:
-        """Allow only this one of a device's schedules, or all of them (None)."""
+    def costs(self, device: int, prices: Floats) -> Floats:
+        """What each of a device's schedules costs at prices of shape (slots, levels), shape (schedules,). [EUR]"""
+        found: Floats = prices[np.arange(prices.shape[0]), np.array(self.schedules[device])].sum(axis=1)
+        return found
+
+    def allow(self, device: int, schedules: Sequence[int] | Ints | None) -> None:
+        """Allow only these of a device's schedules, or all of them (None)."""
         columns = np.array(self._column[device], np.int32)
-        upper = np.full(columns.size, INFINITY if schedule is None else 0.0)
-        if schedule is not None:
-            upper[schedule] = INFINITY
+        upper = np.full(columns.size, INFINITY if schedules is None else 0.0)
+        if schedules is not None:
+            upper[schedules] = INFINITY
         self._highs.changeColsBounds(columns.size, columns, np.zeros(columns.size), upper)
         self._strategy = _DUAL

@@ -50,7 +50,7 @@ class ThermalPricing:
             raise InfeasibleHouseError(
                 load.name, slot, 0.0, f"{load.name}: no schedule keeps its band from slot {slot} to the end"
             )
-        self._grid: _Grid | None = None
+        self._grids: dict[int, _Grid] = {}
 
     def schedules(self, prices: Floats, ends: int = 1) -> Levels:
         """The cheapest schedule for each of several equal parts of the range of final temperatures.
@@ -109,9 +109,9 @@ class ThermalPricing:
         points : int
             Grid points of a slot; more of them tighten the bound.
         """
-        if self._grid is None or self._grid.points != points:
-            self._grid = _Grid(self.load, self._viable, points)
-        return self._grid.least(prices)
+        if points not in self._grids:
+            self._grids[points] = _Grid(self.load, self._viable, points)
+        return self._grids[points].least(prices)
 
 
 class _Grid:
