@@ -9,6 +9,7 @@ from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.savings import Savings
 from otaniemi.optimizer.schedule import Schedule
+from otaniemi.optimizer.stochastic import StochasticValue
 
 _COST_PARTS = {
     "grid_import": "bought from the grid",
@@ -65,6 +66,21 @@ def gap_words(schedule: Schedule, savings: Savings | None) -> str:
         share = max(schedule.gap_eur, 0.0) / savings.alone.cost_eur
         words += f" ({100 * share:z.2f} % of the cost without a HEMS)"
     return words
+
+
+def scenario_rows(value: StochasticValue) -> list[tuple[str, str]]:
+    """Expected costs by what a plan knows, and what that is worth. [EUR]"""
+
+    def euros(cost: float) -> str:
+        return f"{cost:z.4f}" if cost < float("inf") else "beyond the import limit"
+
+    return [
+        ("planned for all scenarios", f"{euros(value.rp_eur)}, gap {value.gap_eur:z.4f}"),
+        ("planned for the mean day, as comfortable", euros(value.eev_eur)),
+        ("planned with the scenario known", euros(value.ws_eur)),
+        ("worth of planning with scenarios", euros(value.vss_eur)),
+        ("worth of knowing the scenario", euros(value.evpi_eur)),
+    ]
 
 
 def device_rows(house: House, schedule: Schedule) -> list[tuple[str, str]]:

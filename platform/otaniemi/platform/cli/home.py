@@ -55,6 +55,7 @@ def optimize(
 ) -> None:
     """Plan one home's devices at least cost, or those of every *.json of a folder.
 
+    Of a house with scenarios, also what planning with them is worth, which takes a plan of each.
     Of a folder, each home is planned whatever becomes of the others; the exit code is 1 if any has no plan.
 
     Example: `otaniemi optimize house.json --plot plan.html`
@@ -93,6 +94,8 @@ def optimize(
         write_whole(render(home, schedule, saved), plot)
     if not json:
         _show(home, schedule, saved, why_not)
+        if len(home.scenarios) > 1 and schedule.method != "lp":
+            _show_scenarios(home, schedule, time_limit)
 
 
 def _savings(home: House, schedule: Schedule) -> tuple[Savings | None, str]:
@@ -146,3 +149,17 @@ def _show(home: House, schedule: Schedule, saved: Savings | None, why_not: str) 
         for device, eur in sorted(saved.by_device.items(), key=lambda item: -item[1]):
             shares.add_row(plan_words.device_name(device), f"{eur:z.4f}")
         console.print(shares)
+
+
+def _show_scenarios(home: House, schedule: Schedule, time_limit: float) -> None:
+    """What planning with the house's scenarios is worth, for people."""
+    from otaniemi.optimizer.stochastic import value_of_stochastic_solution
+    from otaniemi.platform import plan_words
+
+    known = schedule if schedule.method == "fast" else None
+    value = value_of_stochastic_solution(home, "fast", schedule.case, time_limit, here_and_now=known)
+    table = Table(f"{len(home.scenarios)} scenarios, method fast", "EUR")
+    table.columns[1].justify = "right"
+    for words, eur in plan_words.scenario_rows(value):
+        table.add_row(words, eur)
+    console.print(table)
