@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from otaniemi.optimizer.fields import (
 )
 
 _PROBABILITY_ROUNDING = 1e-6
+_SAME_C = 1e-8
 _SECOND_H, _YEAR_H = 1 / 3600, 8760.0
 
 
