@@ -106,7 +106,7 @@ def _kept_midway(load: ThermalLoad) -> bool:
     slots = (load.keep, drift, load.effect, (load.high_c - load.low_c) / 2.0 - MARGIN_C)
     for keep, step, effects, most in zip(*(series.tolist() for series in slots), strict=True):
         off = away = keep * away + step
-        for effect in effects:
+        for effect in effects[1:]:
             if abs(off + effect) < abs(away):
                 away = off + effect
         if abs(away) > most:

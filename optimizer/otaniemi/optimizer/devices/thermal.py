@@ -94,6 +94,8 @@ class ThermalLoad:
 
         An offset moves every schedule's temperatures by the same amount, so that nothing but the band changes. [K]
         """
+        if not any(offsets_c):
+            return self
         unit = replace(self, drift=np.zeros(self.slots), initial_c=0.0)
         off = np.zeros(self.slots, np.int8)
         moved = np.array([unit.temperatures(off, offset) for offset in offsets_c])
