@@ -15,6 +15,7 @@ from otaniemi.optimizer.day_program import Begun
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.exclusions import Mask
+from otaniemi.optimizer.fast import fast_plan
 from otaniemi.optimizer.fields import Floats, series
 from otaniemi.optimizer.home_program import FLOW_NAMES, Flows, State, appliance_load
 from otaniemi.optimizer.house import House, expected_offset
@@ -22,7 +23,14 @@ from otaniemi.optimizer.plan import house_of_case
 from otaniemi.optimizer.schedule import Schedule, cost_of, flows_of, peak_kwh, schedule_from
 
 
-def replan(house: House, schedule: Schedule, now: int, state: State, commitments: ArrayLike) -> Schedule:
+def replan(
+    house: House,
+    schedule: Schedule,
+    now: int,
+    state: State,
+    commitments: ArrayLike,
+    method: str = "milp",
+) -> Schedule:
     """Cheapest plan from slot `now` on, with traded energy fixed; earlier slots stay as in `schedule`.
 
     Parameters
@@ -37,6 +45,8 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
         Stored energy and temperatures measured at its start; as planned where none are.
     commitments : array, shape (slots,)
         Energy bought (positive) and sold (negative) in trades; delivered whatever it costs. [kWh]
+    method : "milp" or "fast"
+        As of `plan`. Agents that re-plan every few minutes move a kept model instead (`HomeModel`, `Shifter`).
 
     Returns
     -------
@@ -47,12 +57,14 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
     Raises
     ------
     HouseDataError
-        `now` outside the day, or commitments that are not one number per slot.
+        `now` outside the day, commitments that are not one number per slot, or another method.
     InfeasibleHouseError
         The import limit cannot hold.
     """
     if not 0 <= now < house.slots:
         raise HouseDataError(f"now is slot {now}; a slot from 0 to {house.slots - 1} is needed")
+    if method not in ("milp", "fast"):
+        raise HouseDataError(f"method is {method!r}; milp or fast is needed")
     started = time.perf_counter()
     trades = series("commitments", commitments, house.slots)
     planned = house_of_case(house, schedule.case)
@@ -67,7 +79,10 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
         choices,
         peak_kwh(_until(past, ahead), np.where(ahead, 0.0, traded_past)),
     )
-    found = DayModel(planned, schedule.case, begun).optimise(None, None)
+    if method == "fast":
+        found = fast_plan(planned, schedule.case, begun)
+    else:
+        found = DayModel(planned, schedule.case, begun).optimise(None, None)
     flows = [_joined(ahead, past, own) for own in found.flows]
     traded = np.where(ahead, trades, traded_past)
     gone = cost_of(planned, [_until(past, ahead)] * len(flows), np.zeros(house.slots))
@@ -77,7 +92,7 @@ def replan(house: House, schedule: Schedule, now: int, state: State, commitments
         flows,
         status="optimal" if found.proven else "time_limit",
         case=schedule.case,
-        method="milp",
+        method=method,
         bound_eur=found.bound_eur + gone.total() - gone.peak,
         seconds=time.perf_counter() - started,
         appliance_kwh=np.where(
