@@ -24,9 +24,10 @@ def number(name: str, value: object, low: float = -math.inf, high: float = math.
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise HouseDataError(f"field '{name}' is {value!r}; a number is needed")
     # Compared before it is converted: an integer may be too large for a float.
-    if not abs(value) <= LARGEST or not low <= value <= high:
-        raise HouseDataError(f"field '{name}' is {value}; {_range(low, high)} is needed")
-    return float(value)
+    given: Any = value
+    if not abs(given) <= LARGEST or not low <= given <= high:
+        raise HouseDataError(f"field '{name}' is {given}; {_range(low, high)} is needed")
+    return float(given)
 
 
 def _range(low: float, high: float) -> str:
