@@ -107,17 +107,17 @@ class Shifter:
     def alternatives(self, slot: int) -> list[dict[str, Levels]]:
         """Other things the devices could do in a slot: each device at each other level, its later levels adapted.
 
-        At marginal prices.
+        By the mean of what marginal prices and the tariff say.
         """
         found = []
         if self._loads:
             self._model.value()
         for name, load in self._loads.items():
-            linear = self._level_prices(load)[0]
+            prices = self._level_prices(load)[-1]
             for level in range(load.level_kw.size):
                 if level == self.levels[name][slot]:
                     continue
-                forced = linear.copy()
+                forced = prices.copy()
                 forced[slot] += _FORBIDDEN_EUR
                 forced[slot, level] -= _FORBIDDEN_EUR
                 candidate = self._cheapest(load, forced)
@@ -127,8 +127,8 @@ class Shifter:
 
     def _cheapest(self, load: ThermalLoad, prices: Floats) -> Levels:
         if load.name not in self._pricing:
-            self._pricing[load.name] = ThermalPricing(load, _CELLS)
-        cheapest: Levels = self._pricing[load.name].schedules(prices)[0]
+            self._pricing[load.name] = ThermalPricing(load)
+        cheapest: Levels = self._pricing[load.name].schedules(prices, _CELLS)[0]
         return cheapest
 
     def _level_prices(self, load: ThermalLoad) -> Floats:
