@@ -101,10 +101,13 @@ class Extension:
         *,
         integer: bool = True,
     ) -> Ints:
-        """Columns of the share of every slot that a thermal device spends at each level above 0.
+        """Columns of the levels above 0 of a thermal device.
 
-        Whole numbers are how often each level was chosen up to a slot, not the choice itself: branching on such a
-        count moves a run in time instead of one slot of it, which makes the proof some ten times shorter.
+        As whole numbers they count how often each level was chosen up to and including a slot: branching on such
+        a count moves a run in time instead of one slot of it, which makes the proof some ten times shorter. The
+        choice of a slot is the difference of two counts and has no column of its own: HiGHS 1.15 takes a
+        continuous difference of whole numbers for a whole number, keeps it instead of the counts, and then lets
+        it be broken, which proved plans optimal that were not.
 
         Parameters
         ----------
@@ -115,7 +118,7 @@ class Extension:
         past : integer array, shape (past slots,)
             Levels of the slots that are over.
         integer : bool
-            False leaves out the counts, which a relaxation has no use for.
+            False: the columns are the share of every slot spent at each level, as a relaxation needs no counts.
 
         Returns
         -------
@@ -125,43 +128,33 @@ class Extension:
         fixed = (past[:, None] == np.arange(1, levels + 1)).astype(float)
         lower, upper = np.zeros((slots, levels)), np.ones((slots, levels))
         lower[: past.size], upper[: past.size] = fixed, fixed
-        share = self.add_columns(lower.ravel(), upper.ravel()).reshape(slots, levels)
-        each = np.arange(slots, dtype=np.int32)
-        energy = np.tile(load.level_kw[1:] * slot_hours, slots)
-        self.add_load(places, share.ravel(), np.repeat(each, levels), energy)
+        least, most = count_ranges(load, past) if integer else (lower, upper)
+        columns = self.add_columns(least.ravel(), most.ravel(), integer=integer).reshape(slots, levels)
+        one, each = np.ones((slots, levels)), np.arange(slots, dtype=np.int32)
+        slot, column, energy = _chosen(columns, one * load.level_kw[1:] * slot_hours, counted=integer)
+        self.add_load(places, column, slot, energy)
         if integer:
-            self._add_counts(share, *count_ranges(load, past))
+            row, column, value = _chosen(columns, one, counted=True)
+            level = (column - columns[0, 0]) % levels
+            self.add_rows(lower.ravel(), upper.ravel(), row * levels + level, column, value, slots * levels)
         if levels > 1:
-            rows = np.repeat(each, levels)
-            self.add_rows(-np.inf, 1.0, rows, share.ravel(), np.ones(rows.size), slots)
-        # T[t] - keep T[t-1] - effect share[t] = drift
+            row, column, value = _chosen(columns, one, counted=integer)
+            self.add_rows(-np.inf, 1.0, row, column, value, slots)
+        # T[t] - keep T[t-1] - effect of the level = drift
         warmth = self.add_columns(load.low_c, load.high_c)
         right = load.drift.copy()
         right[0] += load.keep[0] * load.initial_c
-        rows = np.concatenate([each, each[1:], np.repeat(each, levels)])
-        columns = np.concatenate([warmth, warmth[:-1], share.ravel()])
-        values = np.concatenate([np.ones(slots), -load.keep[1:], -load.effect[:, 1:].ravel()])
+        row, column, value = _chosen(columns, -load.effect[:, 1:], counted=integer)
+        rows = np.concatenate([each, each[1:], row])
+        columns_of_rows = np.concatenate([warmth, warmth[:-1], column])
+        values = np.concatenate([np.ones(slots), -load.keep[1:], value])
         known_rows, known_columns = self._determined
         self._determined = (
             np.concatenate([known_rows, each + np.int32(self._rows)]),
             np.concatenate([known_columns, warmth]),
         )
-        self.add_rows(right, right, rows, columns, values, slots)
-        return share
-
-    def _add_counts(self, share: Ints, least: Floats, most: Floats) -> None:
-        """Whole counts N[t] = N[t-1] + share[t] of every level, all of shape (slots, levels)."""
-        levels = share.shape[1]
-        count = self.add_columns(least.ravel(), most.ravel(), integer=True).reshape(share.shape)
-        rows = np.arange(share.size, dtype=np.int32).reshape(share.shape)
-        self.add_rows(
-            0.0,
-            0.0,
-            np.concatenate([rows.ravel(), rows.ravel(), rows[1:].ravel()]),
-            np.concatenate([count.ravel(), share.ravel(), count[:-1].ravel()]),
-            np.concatenate([np.ones(share.size), -np.ones(share.size), -np.ones(share.size - levels)]),
-            share.size,
-        )
+        self.add_rows(right, right, rows, columns_of_rows, values, slots)
+        return columns
 
     def exclude(self, first: Ints, second: Ints) -> None:
         """Keep each pair of columns from both being above 0; both have finite upper bounds."""
@@ -173,3 +166,18 @@ class Extension:
         other = np.concatenate([second, binary]), np.concatenate([ones, most_other])
         self.add_rows(-np.inf, 0.0, twice, *one, rows.size)
         self.add_rows(-np.inf, most_other, twice, *other, rows.size)
+
+
+def _chosen(columns: Ints, values: Floats, *, counted: bool) -> tuple[Ints, Ints, Floats]:
+    """Slots, columns and entries of what is chosen in a slot times `values`, all given by (slots, levels).
+
+    A share stands for itself; of counts it is the difference to the slot before.
+    """
+    slots = np.repeat(np.arange(len(columns), dtype=np.int32), columns.shape[1]).reshape(columns.shape)
+    if not counted:
+        return slots.ravel(), columns.ravel(), values.ravel()
+    return (
+        np.concatenate([slots.ravel(), slots[1:].ravel()]),
+        np.concatenate([columns.ravel(), columns[:-1].ravel()]),
+        np.concatenate([values.ravel(), -values[1:].ravel()]),
+    )
