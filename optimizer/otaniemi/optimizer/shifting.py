@@ -72,8 +72,11 @@ class Shifter:
         self.levels = dict(levels)
         self.see(loads)
 
-    def see(self, loads: Sequence[ThermalLoad]) -> None:
-        """Go on from these loads: measured temperatures, a new forecast. Levels change as little as bands allow."""
+    def see(self, loads: Sequence[ThermalLoad]) -> bool:
+        """Go on from these loads: measured temperatures, a new forecast.
+
+        Levels change as little as bands allow; returns whether they had to.
+        """
         self._loads = {load.name: load for load in loads}
         self._pricing: dict[str, ThermalPricing] = {}
         moved = False
@@ -84,6 +87,7 @@ class Shifter:
                 moved = True
         if moved:
             self._model.set_levels(self.levels)
+        return moved
 
     def improve(self, rounds: int = 2) -> None:
         """Move each device's levels to where they cost least, while that saves more than 0.01 ct."""

@@ -90,7 +90,8 @@ class HomeAgent:
             Part of every step that is offered.
         """
         self._see(known)
-        self._commit(known)
+        self._track(known)
+        self._commit()
         self._announced = announced
         self._open_local(announced)
         self._shifter.improve(1)
@@ -122,7 +123,8 @@ class HomeAgent:
         announced last: energy that is worth more later is kept, never bought in the hope of it.
         """
         self._see(known)
-        self._commit(known)
+        self._track(known)
+        self._commit()
         most_sold = self._worth_giving(slot)
         only = np.arange(self.day.slots) == slot
         self._open_local(self.day.prices.feed_in_micro, only)
@@ -155,8 +157,8 @@ class HomeAgent:
         Slots are nominated in order, each once.
         """
         self._see(known)
-        if self._plan is None:
-            self._commit(known)
+        if self._track(known) or self._plan is None:
+            self._commit()
             self._model.close_local()
             self._shifter.improve(1)
             self._plan = self._model.solve()
@@ -183,7 +185,7 @@ class HomeAgent:
         self._load_wh, self._pv_wh, self._outdoor_c, self._plan = load, pv, outdoor, None
         self._model.set_forecast(power(load, self.day), power(pv, self.day))
 
-    def _commit(self, known: int) -> None:
+    def _commit(self) -> None:
         """Hand positions and state to the model."""
         self._model.fix_trades(self.record.trade_wh / WH_PER_KWH)
         if self._nominated:
@@ -191,10 +193,14 @@ class HomeAgent:
             self._model.fix_past(
                 self._nominated, _known(self.record.battery_kwh[last]), _known(self.record.ev_kwh[last])
             )
-        if self._thermal:
-            self._shifter.see(
-                loads_from(self.day, self._thermal, self._outdoor_c, self.record, known, self._nominated)
-            )
+
+    def _track(self, known: int) -> bool:
+        """Go on from measured temperatures; whether levels had to move for a band."""
+        if not self._thermal:
+            return False
+        return self._shifter.see(
+            loads_from(self.day, self._thermal, self._outdoor_c, self.record, known, self._nominated)
+        )
 
     def _steps(
         self,
