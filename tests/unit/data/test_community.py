@@ -94,3 +94,45 @@ def test_not_a_number_is_refused() -> None:
     text = bundled_community().model_dump_json().replace("6.4", "NaN", 1)
     with pytest.raises(CommunityError):
         parse_community(text, "mine.json")
+
+
+TANK = {
+    "rated_kw": 3.0,
+    "volume_l": 200,
+    "resistance_k_per_kw": 600,
+    "min_c": 50,
+    "max_c": 70,
+    "initial_c": 58,
+    "inlet_c": 8,
+    "ambient_c": 20,
+    "draw_l": [0] * 6 + [40, 40] + [2] * 16,
+}
+
+
+def test_thermal_devices_are_written_as_in_the_house_file_with_amounts_by_hour() -> None:
+    home = parse_community(changed(("homes", 0, "water_heater"), TANK), "test").homes[0]
+    (device,) = home.thermal
+    assert (device.field, device.min_c, device.max_c) == ("water_heater", 50, 70)
+    assert bundled_community().homes[0].thermal == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"draw_l": [1.0] * 23}, "field 'water_heater.draw_l' has shape (23,); one value per slot, 24"),
+        (
+            {"draw_l": [0.0] * 23 + [500]},
+            "field 'water_heater.draw_l' is 500 in slot 23; at most the volume, 200 l",
+        ),
+        ({"max_c": 40}, "field 'water_heater.max_c' is 40; more than min_c, 50"),
+        ({"final_c": 80}, "field 'water_heater.final_c' is 80"),
+        ({"colour": "red"}, "field 'water_heater.colour' is unknown"),
+    ],
+)
+def test_a_thermal_device_that_cannot_be_is_refused_by_home_and_field(
+    change: dict[str, object], says: str
+) -> None:
+    with pytest.raises(CommunityError) as refusal:
+        parse_community(changed(("homes", 3, "water_heater"), TANK | change), "test")
+    assert "homes[3]: " in str(refusal.value)
+    assert says in str(refusal.value)

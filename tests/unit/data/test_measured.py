@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from otaniemi.oracles.errors import OracleError
 from otaniemi.platform.community import Community, bundled_community, parse_community
 from otaniemi.platform.data.measured import load_measured
 from otaniemi.platform.data.scenario import DataError, Scenario
+from otaniemi.platform.data.weather import usual_outdoor_c
 
 HOURS = 24 * 20 + 1
 """31 July hour 24 and twenty days of August."""
@@ -38,6 +40,11 @@ class Files:
     @staticmethod
     def label(row: int) -> tuple[int, int]:
         return (7, 24) if row == 0 else (8, (row - 1) % 24 + 1)
+
+    def weather(self, column: str, text: str | None = None, rows: range = range(HOURS)) -> None:
+        """Temperatures that tell their row, or all the same text."""
+        lines = [f"{row},{row / 10 if text is None else text}" for row in rows]
+        (self.homes / "weather.csv").write_text("\n".join([f"row,{column}", *lines]) + "\n")
 
     def load(self, start: str = "2023-08-10", days: int = 1, slot_seconds: int = 3600) -> Scenario:
         lines = ["row,month,hour,home,load_kwh,pv_kwh", *(",".join(map(str, row)) for row in self.rows)]
@@ -157,3 +164,40 @@ def test_a_truncated_archive_is_one_clear_error(files: Files) -> None:
     (files.homes / "load_pv.csv.gz").write_bytes(b"\x1f\x8b\x08\x00broken")
     with pytest.raises(DataError, match=r"load_pv\.csv\.gz cannot be read"):
         load_measured(files.community, files.homes, files.prices, dt.date(2023, 8, 10), 1, 3600)
+
+
+def test_measured_temperatures_stand_beside_their_hours(files: Files) -> None:
+    files.weather("outdoor_c")
+    scenario = files.load("2023-08-10", slot_seconds=900)
+    row = 1 + 24 * 9
+    assert scenario.outdoor_c[:5].tolist() == [row / 10] * 4 + [(row + 1) / 10]
+    assert scenario.day(0).outdoor_c.shape == (96,)
+
+
+def test_citylearns_name_of_the_temperature_is_known(files: Files) -> None:
+    files.weather("outdoor_dry_bulb_temperature")
+    assert files.load("2023-08-10").outdoor_c[0] == (1 + 24 * 9) / 10
+
+
+def test_without_weather_it_is_as_warm_as_usual_in_espoo(files: Files) -> None:
+    assert files.load("2023-08-10").outdoor_c == pytest.approx(usual_outdoor_c(dt.date(2023, 8, 10), 1, 24))
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "says"),
+    [
+        ("temperature", "20.0", "has no column outdoor_c"),
+        ("outdoor_c", "warm", "outdoor_c is 'warm'; valid: a finite number"),
+        ("outdoor_c", "300", "outdoor_c is 300; valid: -60 to 60"),
+    ],
+)
+def test_impossible_weather_is_refused(files: Files, column: str, text: str, says: str) -> None:
+    files.weather(column, text)
+    with pytest.raises(DataError, match=re.escape(says)):
+        files.load("2023-08-10")
+
+
+def test_a_missing_hour_of_weather_is_refused(files: Files) -> None:
+    files.weather("outdoor_c", rows=range(200))
+    with pytest.raises(DataError, match="has no row 217"):
+        files.load("2023-08-10")

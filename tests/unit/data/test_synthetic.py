@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
+from otaniemi.optimizer.comfort import within_reach
+from otaniemi.platform.agents.house import expected_house
 from otaniemi.platform.data.scenario import DataError
 from otaniemi.platform.data.synthetic import synthetic_scenario
+from otaniemi.platform.forecast import Perfect
 
 
 def test_the_seed_decides_everything() -> None:
@@ -30,6 +35,22 @@ def test_the_default_community_mixes_pv_batteries_selling_cars_and_machines() ->
     assert sum(home.battery is not None for home in homes) >= 3
     assert sum(home.ev is not None and home.ev.v2h == "sell" for home in homes) >= 3
     assert sum(bool(home.appliances) for home in homes) >= 3
+
+
+def test_some_homes_heat_water_and_have_heat_pumps_that_follow_the_season() -> None:
+    summer = synthetic_scenario(12, 1, 900, 7).homes
+    winter = synthetic_scenario(12, 1, 900, 7, dt.date(2026, 1, 20)).homes
+    fields = [sorted(device.field for home in homes for device in home.thermal) for homes in (summer, winter)]
+    assert fields[0] == ["air_conditioner"] * 2 + ["water_heater"] * 3
+    assert fields[1] == ["heat_pump"] * 2 + ["water_heater"] * 3
+
+
+@pytest.mark.parametrize("start", [dt.date(2026, month, 15) for month in range(1, 13, 2)])
+def test_thermal_devices_keep_their_bands_all_year(start: dt.date) -> None:
+    day = synthetic_scenario(12, 1, 900, 7, start).day(0)
+    for home in range(12):
+        for load in expected_house(day, home, Perfect(day), 0).thermal_loads:
+            assert within_reach(load) is load
 
 
 def test_the_sun_shines_by_day_and_a_week_of_history_is_there() -> None:
