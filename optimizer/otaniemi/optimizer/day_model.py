@@ -55,11 +55,15 @@ class DayModel:
     def relax(self) -> Relaxed:
         """The relaxation: its cost is a lower bound."""
         program, columns = self._program(integer=False)
+        upper = program.upper.copy()
         for place in self._day.stack.places:
             # Import at once with export could pass the limit, which bounds their difference.
             imports = place.column("grid_import")
-            program.upper[imports] = np.minimum(program.upper[imports], self._day.most_import)
-        solution, value = self._linear(program)
+            upper[imports] = np.minimum(upper[imports], self._day.most_import)
+        solved = solve_linear(replace(program, upper=upper))
+        if solved is None:
+            raise explain(self._day.stack.places, program)
+        solution, value = solved
         appliances = np.zeros(self.house.slots)
         for appliance, allowed, own in zip(
             self.house.appliances, self._day.starts_allowed, columns.starts, strict=True
@@ -150,7 +154,7 @@ class DayModel:
         """Whole choices near the relaxation: counts of levels rounded slot by slot, then kept in their bands."""
         levels = {}
         for load, own in zip(self._day.thermal_loads, columns.levels, strict=True):
-            count = np.cumsum(_shares(relaxed[own]) @ np.arange(load.level_kw.size))
+            count = np.cumsum(_counted(relaxed[own]) @ np.arange(load.level_kw.size))
             levels[load.name] = Thermostat(load).keep(np.diff(np.round(count), prepend=0.0).astype(np.int8))
         return Choices(self._starts(relaxed, columns), levels)
 
@@ -170,7 +174,7 @@ class DayModel:
 
     def _choices(self, solution: Floats, columns: _Columns) -> Choices:
         levels: dict[str, Levels] = {
-            load.name: _shares(solution[own]).argmax(axis=1).astype(np.int8)
+            load.name: _counted(solution[own]).argmax(axis=1).astype(np.int8)
             for load, own in zip(self._day.thermal_loads, columns.levels, strict=True)
         }
         return Choices(self._starts(solution, columns), levels)
@@ -196,3 +200,8 @@ def _shares(above: Floats) -> Floats:
     """Share of every level, from those of the levels above 0; shape (slots, levels)."""
     above = np.clip(above, 0.0, 1.0)
     return np.column_stack([1.0 - above.sum(axis=1), above])
+
+
+def _counted(counts: Floats) -> Floats:
+    """The same from how often each level above 0 was chosen up to and including a slot."""
+    return _shares(np.diff(counts, axis=0, prepend=0.0))
