@@ -36,15 +36,15 @@ from otaniemi.optimizer.pricing import ThermalPricing
 from otaniemi.optimizer.rules import rule_choices
 from otaniemi.optimizer.solver import PROVEN_EUR, Ints
 
-_ROUNDS, _GAP = 60, 2e-4
+_ROUNDS, _GAP = 150, 2e-4
 _SHARE_OF_BEST = 0.8
 """Weight of the duals of the best bound in those that are priced."""
-_CELLS = 1000
-_POINTS, _FINE_POINTS = 3000, 27000
+_CELLS, _FINE_CELLS = 1000, 8000
+_POINTS, _FINE_POINTS = 10000, 60000
 _ENDS = 8
 _SEEDS, _SEED_NOISE = 8, 0.05
 _PATIENCE, _STALLED = 5, 0.9
-_NODES, _NODE_ROUNDS, _TORN_KWH = 30, 6, 1e-3
+_ROOT_ROUNDS, _NODES, _NODE_ROUNDS, _TORN_KWH = 40, 50, 6, 1e-3
 _CANDIDATES = 8
 _REPRICE = 3
 _PASSES = 4
@@ -74,7 +74,7 @@ def fast_plan(
     gap_eur : float, optional
         Proven gap at which to stop; None: a small share of what all loads cost at import prices. [EUR]
     rounds : int, optional
-        Most rounds of pricing before the search for a plan; few of them leave the plan good and the bound loose.
+        Most rounds of pricing; few of them leave the plan good and the bound loose. Unlike a deadline, repeatable.
     deadline : float, optional
         Reading of `time.perf_counter` at which to stop. [s]
 
@@ -124,7 +124,7 @@ class _Fast:
         self._rounds = _ROUNDS if rounds is None else rounds
         self._gap_eur = gap_eur
         self._day = DayProgram(house, case, begun)
-        self._pricing = [ThermalPricing(load, _CELLS) for load in self._day.thermal_loads]
+        self._pricing = [ThermalPricing(load) for load in self._day.thermal_loads]
         self._master = Master(self._day)
         self._dispatcher = Dispatcher(house, case, self._begun)
         starts = [np.arange(len(allowed), dtype=np.int32) for allowed in self._day.starts_allowed]
@@ -140,7 +140,7 @@ class _Fast:
         self._gap = _GAP * self._scale() if self._gap_eur is None else self._gap_eur
         self._adopt(self._first())
         if not self._late():
-            self._price_rounds(self._rounds)
+            self._price_rounds(_ROOT_ROUNDS)
             self._dive()
             self._search_blocks()
             self._branch()
@@ -163,9 +163,9 @@ class _Fast:
             runs = (slots >= start) & (slots < start + appliance.run_slots(self._house.slot_hours))
             self._master.add(len(self._pricing) + k, runs.astype(np.int8))
 
-    def _add_cheapest(self, device: int, prices: Floats, ends: int) -> int:
+    def _add_cheapest(self, device: int, prices: Floats, ends: int = _ENDS, cells: int = _CELLS) -> int:
         """Add a thermal device's cheapest schedules at these prices; returns how many are new."""
-        levels = self._pricing[device].schedules(prices, ends)
+        levels = self._pricing[device].schedules(prices, cells, ends)
         past = self._begun.past_levels(self._day.thermal_loads[device])
         levels[:, : past.size] = past
         return self._master.add(device, levels)
@@ -186,7 +186,7 @@ class _Fast:
         noise = np.random.default_rng(0)
         for device in range(len(self._pricing)):
             prices = self._master.prices(device, duals)
-            self._add_cheapest(device, prices, _ENDS)
+            self._add_cheapest(device, prices)
             for _ in range(_SEEDS):
                 shaken = prices * (1.0 + _SEED_NOISE * noise.standard_normal((self._house.slots, 1)))
                 self._add_cheapest(device, shaken, 2)
@@ -194,7 +194,9 @@ class _Fast:
 
     def _flow_part(self, duals: Floats) -> float:
         """What of the master's value belongs to the flows. [EUR]"""
-        return self._master.value - sum(self._master.least(d, duals) for d in range(len(self._master.schedules)))
+        return self._master.value - sum(
+            self._master.least(d, duals) for d in range(len(self._master.schedules))
+        )
 
     def _lower_bound(self, duals: Floats, flow_part: float) -> None:
         """Bound the node by these duals; those of its best bound are its centre."""
@@ -208,7 +210,9 @@ class _Fast:
     def _bound_node(self, node: _Node, centre: _Centre) -> None:
         others = centre.flow_part
         for device, allowed in enumerate(node.starts, len(self._pricing)):
-            others += float(self._master.costs(device, self._master.prices(device, centre.duals))[allowed].min())
+            others += float(
+                self._master.costs(device, self._master.prices(device, centre.duals))[allowed].min()
+            )
         if others + centre.thermal_part > node.coarse:
             node.coarse, node.centre = others + centre.thermal_part, centre
         node.bound = max(node.bound, others + centre.fine_part)
@@ -224,7 +228,8 @@ class _Fast:
         """Rounds of pricing until the node holds no better plan, or little is gained by more of them."""
         node = self._node
         before = [np.inf] * _PATIENCE
-        for _ in range(rounds):
+        for _ in range(min(rounds, self._rounds)):
+            self._rounds -= 1
             self._solve()
             left = self._master.value - node.coarse
             if self._cost - node.bound <= self._gap or self._late():
@@ -241,10 +246,12 @@ class _Fast:
         duals = self._master.duals()
         flow_part = self._flow_part(duals)
         centre = self._node.centre
-        for share in (_SHARE_OF_BEST, 0.0):
+        for share, cells in ((_SHARE_OF_BEST, _CELLS), (0.0, _CELLS), (0.5, _FINE_CELLS), (0.0, _FINE_CELLS)):
             mixed = share * centre.duals + (1.0 - share) * duals
             self._lower_bound(mixed, share * centre.flow_part + (1.0 - share) * flow_part)
-            new = sum(self._add_cheapest(d, self._master.prices(d, mixed), _ENDS) for d in range(len(self._pricing)))
+            new = 0
+            for d in range(len(self._pricing)):
+                new += self._add_cheapest(d, self._master.prices(d, mixed), cells=cells)
             if new:
                 return new
         return 0
@@ -254,7 +261,7 @@ class _Fast:
     def _branch(self) -> None:
         """Split the windows of appliances where the bound is least, until it meets the plan."""
         for _ in range(_NODES):
-            if self._good():
+            if self._good() or self._rounds <= 0:
                 break
             node = min(self._leaves, key=lambda leaf: leaf.bound)
             children = self._split(node)
@@ -262,7 +269,7 @@ class _Fast:
                 break
             if not children:
                 node.decided = True
-                self._visit(node, self._rounds)
+                self._visit(node, _ROOT_ROUNDS)
                 self._dive()
                 self._search_blocks()
                 continue
@@ -299,9 +306,7 @@ class _Fast:
             return []
         a = int(torn.argmax())
         halves = node.starts[a][node.starts[a] <= means[a]], node.starts[a][node.starts[a] > means[a]]
-        return [
-            _Node((*node.starts[:a], half, *node.starts[a + 1 :]), node.centre) for half in halves
-        ]
+        return [_Node((*node.starts[:a], half, *node.starts[a + 1 :]), node.centre) for half in halves]
 
     def _scale(self) -> float:
         """What all loads cost at import prices, whatever makes up for them. [EUR]"""
@@ -375,7 +380,7 @@ class _Fast:
         for _ in range(_REPRICE):
             self._solve()
             duals = self._master.duals()
-            if not sum(self._add_cheapest(d, self._master.prices(d, duals), _ENDS) for d in devices):
+            if not sum(self._add_cheapest(d, self._master.prices(d, duals)) for d in devices):
                 return
         self._solve()
 

@@ -24,6 +24,7 @@ from otaniemi.optimizer.thermostat import Thermostat
 _SLACK_C = 1e-6
 """Added to the band of the bound, since plans may miss a limit by rounding. [K]"""
 _LEAST_STEP_C = 1e-9
+_MOST_JOINED = 64
 
 
 class ThermalPricing:
@@ -32,8 +33,6 @@ class ThermalPricing:
     Parameters
     ----------
     load : ThermalLoad
-    cells : int
-        Temperature cells of a slot, for schedules.
 
     Raises
     ------
@@ -41,8 +40,8 @@ class ThermalPricing:
         No schedule keeps the band; names the device and the slot.
     """
 
-    def __init__(self, load: ThermalLoad, cells: int) -> None:
-        self.load, self._cells = load, cells
+    def __init__(self, load: ThermalLoad) -> None:
+        self.load = load
         self._viable = Thermostat(load).viable
         start = self._viable[0]
         if not ((start[0] <= load.initial_c) & (load.initial_c <= start[1])).any():
@@ -52,13 +51,15 @@ class ThermalPricing:
             )
         self._grids: dict[int, _Grid] = {}
 
-    def schedules(self, prices: Floats, ends: int = 1) -> Levels:
+    def schedules(self, prices: Floats, cells: int, ends: int = 1) -> Levels:
         """The cheapest schedule for each of several equal parts of the range of final temperatures.
 
         Parameters
         ----------
         prices : array, shape (slots, levels)
             Of a slot at a level. [EUR]
+        cells : int
+            Temperature cells of a slot; with more of them fewer schedules are forgotten.
         ends : int
             Number of those parts; a part that no schedule reaches gives none.
 
@@ -78,12 +79,12 @@ class ThermalPricing:
             kept = np.flatnonzero(_within(reached, self._viable[slot + 1]))
             reached, costs = reached[kept], costs[kept]
             low = reached.min()
-            width = max((reached.max() - low) / (self._cells - 1), _LEAST_STEP_C)
+            width = max((reached.max() - low) / (cells - 1), _LEAST_STEP_C)
             cell = ((reached - low) * (1.0 / width)).astype(np.intp)
-            least = np.full(self._cells, np.inf)
+            least = np.full(cells, np.inf)
             np.minimum.at(least, cell, costs)
             cheapest = np.flatnonzero(costs == least[cell])
-            winner = np.full(self._cells, -1, np.intp)
+            winner = np.full(cells, -1, np.intp)
             winner[cell[cheapest]] = cheapest
             winner = winner[winner >= 0]
             now, cost = reached[winner], costs[winner]
@@ -107,7 +108,7 @@ class ThermalPricing:
         prices : array, shape (slots, levels)
             Of a slot at a level. [EUR]
         points : int
-            Grid points of a slot; more of them tighten the bound.
+            Grid points of a slot, at least; more of them tighten the bound.
         """
         if points not in self._grids:
             self._grids[points] = _Grid(self.load, self._viable, points)
@@ -115,48 +116,70 @@ class ThermalPricing:
 
 
 class _Grid:
-    """Grid points of every slot, and the point to which each level leads from each of them.
+    """Grid points of every slot, and the points to which each level leads.
+
+    The step shrinks with the temperatures, by `keep`, so that a level leads from point i to point i + shift; groups of
+    points are joined, two to a power, where it gets too small.
 
     Attributes
     ----------
-    points : int
-        Points of every slot.
-    successors : integer array, shape (slots, levels, points)
-        Point at the end of the slot; `points` where it is out of reach or beyond the band.
+    sizes : list of int
+        Points before slot 0 and at the end of every slot.
+    joined : list of int
+        Points of the shrunk grid that make one at the end of the slot; 0 where all points lead to one.
+    shifts : list of lists of int
+        By slot and level.
     """
 
     def __init__(self, load: ThermalLoad, viable: list[Floats], points: int) -> None:
-        self.points = points
-        self.successors = np.empty((load.slots, load.level_kw.size, points), np.intp)
-        count = np.arange(points)
-        first = low = high = load.initial_c
-        step, error = _LEAST_STEP_C, _LEAST_STEP_C * points
-        for slot in range(load.slots):
-            keep, added = load.keep[slot], load.drift[slot] + load.effect[slot]
-            ends = keep * (first + step * count) + added[:, None]
-            low = max(keep * low + added.min(), viable[slot + 1][0].min() - _SLACK_C)
-            high = min(keep * high + added.max(), viable[slot + 1][1].max() + _SLACK_C)
-            # The grid spans low - error to high + error, of which its step, and so the error, depends.
-            error = (keep * error + (high - low) / (2 * (points - 1))) / (
-                1 - 1 / (points - 1)
-            ) + _LEAST_STEP_C
-            first, step = low - error, (high - low + 2 * error) / (points - 1)
-            np.rint((ends - first) / step, out=ends)
-            ends[(ends < 0) | (ends > points - 1)] = points
-            self.successors[slot] = ends
+        ranges = _reachable(load, viable)
+        wanted = max(float((ranges[1] - ranges[0]).max()) / points, _LEAST_STEP_C)
+        first, step, error = load.initial_c, wanted, 0.0
+        self.sizes, self.joined, self.shifts = [1], [], []
+        for slot, (low, high) in enumerate(ranges.T):
+            keep, added = float(load.keep[slot]), load.drift[slot] + load.effect[slot]
+            shrunk, before, error = keep * step, keep * first, keep * error
+            if shrunk < wanted / _MOST_JOINED:
+                # Nearly nothing of the temperature is kept: all points lead to one, the middle of theirs.
+                half = shrunk * (self.sizes[-1] - 1) / 2
+                shrunk, before, error = wanted, before + half, error + half
+                joined = 0
+            else:
+                joined = 1 << max(int(np.log2(wanted / shrunk)), 0)
+            step = shrunk * max(joined, 1)
+            error += step / 2
+            first = low - error
+            finest = first - (step - shrunk) / 2
+            self.sizes.append(int(np.ceil((high + error - first) / step)) + 1)
+            self.joined.append(joined)
+            self.shifts.append([int(shift) for shift in np.rint((before + added - finest) / shrunk)])
 
     def least(self, prices: Floats) -> float:
         """Least cost from the first temperature to the end. [EUR]"""
-        after = np.append(np.zeros(self.points), np.inf)
-        taken = np.empty(self.points)
-        for successors, price in zip(self.successors[::-1], prices[::-1], strict=True):
-            best = np.full(self.points + 1, np.inf)
-            for successor, level_price in zip(successors, price, strict=True):
-                np.take(after, successor, out=taken, mode="clip")
-                taken += level_price
-                np.minimum(best[:-1], taken, out=best[:-1])
-            after = best
+        after = np.zeros(self.sizes[-1])
+        for slot in range(prices.shape[0] - 1, -1, -1):
+            if self.joined[slot] > 1:
+                after = np.repeat(after, self.joined[slot])
+            best = np.full(self.sizes[slot] if self.joined[slot] else 1, np.inf)
+            for price, shift in zip(prices[slot], self.shifts[slot], strict=True):
+                start, end = max(-shift, 0), min(best.size, after.size - shift)
+                if start < end:
+                    own = best[start:end]
+                    np.minimum(own, after[start + shift : end + shift] + price, out=own)
+            after = best if self.joined[slot] else np.repeat(best, self.sizes[slot])
         return float(after[0])
+
+
+def _reachable(load: ThermalLoad, viable: list[Floats]) -> Floats:
+    """Least and greatest temperature at the end of every slot of schedules that keep the band, shape (2, slots). [°C]"""
+    low = high = load.initial_c
+    found = np.empty((2, load.slots))
+    for slot in range(load.slots):
+        added = load.drift[slot] + load.effect[slot]
+        low = max(load.keep[slot] * low + added.min(), viable[slot + 1][0].min() - _SLACK_C)
+        high = min(load.keep[slot] * high + added.max(), viable[slot + 1][1].max() + _SLACK_C)
+        found[:, slot] = low, high
+    return found
 
 
 def _within(temperatures: Floats, intervals: Floats) -> NDArray[np.bool_]:
