@@ -18,10 +18,12 @@ from otaniemi.optimizer.devices.thermal import ThermalDevice, ThermalLoad
 from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError, OptimizerError
 from otaniemi.optimizer.fleet import HomePlanned, WorkerLostError, plan_many
 from otaniemi.optimizer.home_program import State
+from otaniemi.optimizer.horizon import ending_for
 from otaniemi.optimizer.house import House, Scenario, Tariff
 from otaniemi.optimizer.offers import Offer, offers
 from otaniemi.optimizer.plan import plan
 from otaniemi.optimizer.replan import replan
+from otaniemi.optimizer.savings import Savings, savings
 from otaniemi.optimizer.scenarios import ForecastErrors, scenarios_of
 from otaniemi.optimizer.schedule import Cost, Schedule
 from otaniemi.optimizer.stochastic import StochasticValue, value_of_stochastic_solution
@@ -35,6 +37,7 @@ __all__ = [
     "InfeasibleHouseError",
     "Offer",
     "OptimizerError",
+    "Savings",
     "Scenario",
     "Schedule",
     "State",
@@ -44,10 +47,12 @@ __all__ = [
     "ThermalLoad",
     "WorkerLostError",
     "community_optimum",
+    "ending_for",
     "offers",
     "plan",
     "plan_many",
     "replan",
+    "savings",
     "scenarios_of",
     "value_of_stochastic_solution",
 ]
