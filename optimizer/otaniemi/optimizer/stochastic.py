@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.dispatch import dispatch
-from otaniemi.optimizer.errors import InfeasibleHouseError
+from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
 from otaniemi.optimizer.house import House, Scenario
 from otaniemi.optimizer.plan import house_of_case, plan
 from otaniemi.optimizer.schedule import Schedule
@@ -69,22 +69,22 @@ def value_of_stochastic_solution(
 ) -> StochasticValue:
     """Costs of a home's day here and now, planned for the mean day, and with the scenario known.
 
-    Exact plans give ``ws <= rp <= eev``. Of plans with a gap, `vss_eur` is low, and `evpi_eur` high, by at most
-    `gap_eur`, and less what the other plans' own gaps add.
+    Exact plans give ``ws <= rp <= eev``. A plan with a gap makes `vss_eur` too low, and `evpi_eur` too high, by at
+    most `gap_eur`; gaps of the other plans work the other way.
 
     Parameters
     ----------
     house : House
         With scenarios; of a certain day all costs are the same.
     method, case, time_limit, node_limit
-        As in `plan`, for each of the plans: one for every scenario, up to three more. Not method "lp".
+        As in `plan`, for each of the plans: one for every scenario, up to three more.
     here_and_now : Schedule, optional
         The house's plan of that case where it is there already.
 
     Raises
     ------
     HouseDataError
-        What `plan` refuses.
+        What `plan` refuses, and method "lp".
     InfeasibleHouseError
         The house has no plan that holds in every scenario.
 
@@ -92,6 +92,8 @@ def value_of_stochastic_solution(
     ----------
     docs/model.md, "Scenarios"; J. Birge and F. Louveaux, *Introduction to Stochastic Programming* (2011), ch. 4.
     """
+    if method == "lp":
+        raise HouseDataError("method is 'lp'; a relaxation has no choices to run, another method is needed")
 
     def planned(changed: House) -> Schedule:
         return plan(changed, method=method, case=case, time_limit=time_limit, node_limit=node_limit)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otaniemi.optimizer import House, Scenario, plan, value_of_stochastic_solution
+from otaniemi.optimizer import House, HouseDataError, Scenario, plan, value_of_stochastic_solution
 
 from ...support.random_houses import random_house
 
@@ -98,3 +98,17 @@ def test_foresight_never_costs_and_the_mean_day_never_pays(seed: int, case: int 
 def test_a_certain_day_leaves_nothing_to_know() -> None:
     found = value_of_stochastic_solution(machine_house(scenarios=None), method="milp")
     assert found.rp_eur == found.eev_eur == found.ws_eur == 0.0
+
+
+def test_a_relaxation_has_nothing_to_run() -> None:
+    with pytest.raises(HouseDataError, match="method is 'lp'; a relaxation has no choices to run"):
+        value_of_stochastic_solution(machine_house(), method="lp")
+
+
+def test_nearly_cheapest_plans_say_within_what_the_value_holds() -> None:
+    house = House.from_dict(random_house(4, slots=24, slot_hours=1.0, kinds=("scenarios",)).house)
+    exact = value_of_stochastic_solution(house, method="milp")
+    found = value_of_stochastic_solution(house, method="fast")
+    assert found.rp_eur - found.gap_eur - 1e-6 <= exact.rp_eur <= found.rp_eur + 1e-6
+    assert exact.rp_eur - 1e-6 <= found.eev_eur
+    assert exact.ws_eur <= found.ws_eur + 1e-6
