@@ -49,7 +49,7 @@ _CANDIDATES = 8
 _REPRICE = 3
 _PASSES = 4
 _BETTER_EUR = 1e-7
-_SAFETY_EUR = 1e-6
+_SAFETY_EUR = PROVEN_EUR / 2
 """Taken off the bound for the tolerance of the linear program."""
 
 
@@ -430,5 +430,5 @@ class _Fast:
             # Under a tight import limit no schedules of the search may fit; then some exact plan does.
             return DayModel(self._house, self._case, self._begun).optimise(self._deadline, None)
         bound = min(self._bound - _SAFETY_EUR, dispatch.cost_eur)
-        proven = dispatch.cost_eur - bound <= max(2 * PROVEN_EUR, 1e-9 * abs(bound))
+        proven = dispatch.cost_eur - bound <= PROVEN_EUR
         return Found(choices, dispatch.flows, dispatch.cost_eur, bound, proven)

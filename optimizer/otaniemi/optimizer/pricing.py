@@ -171,7 +171,7 @@ class _Grid:
 
 
 def _reachable(load: ThermalLoad, viable: list[Floats]) -> Floats:
-    """Least and greatest temperature at the end of every slot of schedules that keep the band, shape (2, slots). [°C]"""
+    """Least and greatest temperature at the end of every slot that keep the band, shape (2, slots). [°C]"""
     low = high = load.initial_c
     found = np.empty((2, load.slots))
     for slot in range(load.slots):
