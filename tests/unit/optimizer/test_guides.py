@@ -118,3 +118,16 @@ def test_the_tutorial_prints_what_it_shows() -> None:
 def test_the_example_of_the_package_holds() -> None:
     failed, tried = doctest.testmod(otaniemi.optimizer)
     assert (failed, tried) == (0, 4)
+
+
+def test_every_section_that_the_code_points_to_is_on_the_model_page() -> None:
+    page = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+    headings = " / ".join(re.findall(r"^#+ (.*)$", page, re.MULTILINE)).lower()
+    sources = [*(ROOT / "optimizer").rglob("*.py"), *(ROOT / "platform").rglob("*.py")]
+    named = {
+        name
+        for source in sources
+        for name in re.findall(r'docs/model\.md, "([^"]+)"', source.read_text(encoding="utf-8"))
+    }
+    assert {"Rooms", "Scenarios"} <= named
+    assert [name for name in sorted(named) if name.lower() not in headings] == []
