@@ -308,7 +308,7 @@ def infeasible_houses() -> dict[str, InfeasibleHouse]:
     session = {"arrival_slot": 2, "departure_slot": 6, "initial_soc": 0.5, "target_soc": 0.9}
     room = {"rated_kw": 0.5, "cop": 2.0, "resistance_k_per_kw": 3.5, "capacity_kwh_per_k": 2.0}
     room |= {"gain_kw": 0.5, "min_c": 23.0, "max_c": 26.0, "initial_c": 24.5}
-    tank = {"rated_kw": 1.0, "volume_l": 200.0, "resistance_k_per_kw": 500.0, "min_c": 42.0, "max_c": 50.0}
+    tank = {"rated_kw": 1.0, "volume_l": 200.0, "resistance_k_per_kw": 500.0, "min_c": 42.0, "max_c": 55.0}
     tank |= {"initial_c": 46.0, "inlet_c": 10.0, "ambient_c": 22.0, "draw_l": [0, 0, 0, 60.0, 0, 0, 0, 0]}
     cases = {
         # 4 slots x 0.5 h x 2 kW x 0.9 = 3.6 kWh of the 4.0 that are wanted.
