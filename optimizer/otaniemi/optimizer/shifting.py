@@ -72,12 +72,12 @@ class Shifter:
         self.levels = dict(levels)
         self.see(loads)
 
-    def see(self, loads: Sequence[ThermalLoad]) -> bool:
-        """Go on from these loads: measured temperatures, a new forecast.
+    def see(self, loads: Sequence[ThermalLoad], now: int = 0) -> bool:
+        """Go on from these loads (`ThermalLoad.from_slot`) in slot `now`: measured temperatures, a new forecast.
 
         Levels change as little as bands allow; returns whether they had to.
         """
-        self._loads = {load.name: load for load in loads}
+        self._loads, self._now = {load.name: load for load in loads}, now
         self._pricing: dict[str, ThermalPricing] = {}
         moved = False
         for name, load in self._loads.items():
@@ -131,9 +131,10 @@ class Shifter:
 
     def _cheapest(self, load: ThermalLoad, prices: Floats) -> Levels:
         if load.name not in self._pricing:
-            self._pricing[load.name] = ThermalPricing(load)
-        cheapest: Levels = self._pricing[load.name].schedules(prices, _CELLS)[0]
-        return cheapest
+            self._pricing[load.name] = ThermalPricing(load.rest(self._now))
+        levels = self.levels[load.name].copy()
+        levels[self._now :] = self._pricing[load.name].schedules(prices[self._now :], _CELLS)[0]
+        return levels
 
     def _level_prices(self, load: ThermalLoad) -> Floats:
         """What every level costs in every slot, three opinions, shape (3, slots, levels). [EUR]

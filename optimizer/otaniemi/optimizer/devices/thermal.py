@@ -125,6 +125,21 @@ class ThermalLoad:
             high_c=np.where(past, np.inf, self.high_c),
         )
 
+    def rest(self, now: int) -> ThermalLoad:
+        """The slots from `now` on alone, of a load whose day began there by `from_slot`."""
+        if now == 0:
+            return self
+        return replace(
+            self,
+            keep=self.keep[now:],
+            drift=self.drift[now:],
+            effect=self.effect[now:],
+            outdoor_share=self.outdoor_share[now:],
+            low_c=self.low_c[now:],
+            high_c=self.high_c[now:],
+            initial_c=float(self.drift[now - 1]),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:

@@ -199,7 +199,8 @@ class HomeAgent:
         if not self._thermal:
             return False
         return self._shifter.see(
-            loads_from(self.day, self._thermal, self._outdoor_c, self.record, known, self._nominated)
+            loads_from(self.day, self._thermal, self._outdoor_c, self.record, known, self._nominated),
+            self._nominated,
         )
 
     def _steps(

@@ -103,7 +103,7 @@ def homes_as_one(day: TradingDay, forecaster: Forecaster) -> int:
         for house, record, shifter in zip(houses, records, shifters, strict=True):
             if house.thermal:
                 outdoor = forecaster.outdoor_c(known)
-                shifter.see(loads_from(day, house.thermal, outdoor, record, known, slot))
+                shifter.see(loads_from(day, house.thermal, outdoor, record, known, slot), slot)
                 shifter.improve(1)
         plan = model.solve()
         for home, wh in enumerate(_moved(plan, slot)):
