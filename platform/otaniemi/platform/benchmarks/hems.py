@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, TypedDict
 
 import numpy as np
+from rich.progress import Progress
 
 from otaniemi.optimizer.fleet import plan_many
 from otaniemi.optimizer.house import House
@@ -18,7 +19,6 @@ from otaniemi.optimizer.plan import plan
 from otaniemi.optimizer.schedule import Schedule
 from otaniemi.platform.benchmarks.emhass import INSTALL, RivalRow, bench_emhass
 from otaniemi.platform.benchmarks.random_homes import numbered_home
-from otaniemi.platform.cli.output import Bars
 
 CASES = (1, 2, 3, 4)
 SEED, SLOTS = 7, 96
@@ -79,7 +79,7 @@ class HemsBenchmark(TypedDict):
     emhass: list[RivalRow]
 
 
-def bench_hems(homes: int, fleet: int, rival_python: Path | None, bars: Bars) -> HemsBenchmark:
+def bench_hems(homes: int, fleet: int, rival_python: Path | None, bars: Progress) -> HemsBenchmark:
     """All of it on one core, but for the fleets.
 
     Parameters
@@ -90,7 +90,7 @@ def bench_hems(homes: int, fleet: int, rival_python: Path | None, bars: Bars) ->
         Homes to plan by their relaxation in one process, and in one per processor.
     rival_python : Path, optional
         Interpreter that has EMHASS.
-    bars : Bars
+    bars : Progress
         Shows how far it is.
     """
     task = bars.add_task("planning homes", total=homes * (len(CASES) + 2 + _LP_PER_HOME), detail="")
@@ -151,7 +151,7 @@ def _timed(home: House, method: str, case: int, **limits: Any) -> tuple[float, f
     return time.process_time() - started, schedule.gap_eur
 
 
-def _fleet(homes: int, processes: int, bars: Bars) -> FleetRow:
+def _fleet(homes: int, processes: int, bars: Progress) -> FleetRow:
     task = bars.add_task(f"planning a fleet, processes: {processes}", total=homes, detail="")
     drawn = (partial(numbered_home, SEED, k, SLOTS) for k in range(homes))
     started = time.perf_counter()
