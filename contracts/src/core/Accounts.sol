@@ -11,6 +11,8 @@ import {IAccounts, Module} from "../interfaces/IAccounts.sol";
 import {Amounts} from "../libraries/Amounts.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
+import {DeviceLimits, NO_LIMITS, limitsOf} from "../types/DeviceLimits.sol";
+import {bias} from "../types/OrderRecord.sol";
 import {Skip} from "../types/Skip.sol";
 
 /// @title Accounts
@@ -29,15 +31,29 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         uint64 takenFrom;
     }
 
+    struct Succession {
+        address owner;
+        uint64 acceptedFrom;
+    }
+
+    /// @dev `next` is its role from `nextFrom` on, where that is not zero.
     struct ModuleState {
         Module role;
         uint64 pot;
+        Module next;
+        uint64 nextFrom;
     }
 
     /// @dev Nano-token of a micro-token.
     uint256 private constant NANO = 1000;
 
     uint8 private constant LAST_PRODUCT = 2;
+
+    /// @inheritdoc IAccounts
+    uint256 public constant OWNER_DELAY = 2 days;
+
+    /// @inheritdoc IAccounts
+    uint256 public constant EXIT_WINDOW = 45 days;
 
     /// @notice The token of all money, 6 decimals.
     IERC20 public immutable token;
@@ -66,7 +82,11 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     /// @inheritdoc IAccounts
     mapping(uint32 account => Withdrawal) public withdrawalOf;
 
+    /// @notice Who becomes owner of an account, and from when it may accept [unix s].
+    mapping(uint32 account => Succession) public successionOf;
+
     mapping(uint32 account => Account) private _accounts;
+    mapping(uint32 account => DeviceLimits) private _limits;
     mapping(address module => ModuleState) private _modules;
 
     modifier onlyOwner(uint32 account) {
@@ -75,7 +95,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     modifier onlyModule(Module role) {
-        if (_modules[msg.sender].role != role) revert NotModule(msg.sender, role);
+        if (_roleOf(msg.sender) != role) revert NotModule(msg.sender, role);
         _;
     }
 
@@ -112,19 +132,64 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
 
     /// @inheritdoc IAccounts
     function grantModule(address module, Module role) external restricted {
-        _modules[module].role = role;
-        emit ModuleGranted(module, role);
+        ModuleState storage state = _modules[module];
+        // Before anyone has an account there is nobody to give time to leave.
+        uint256 from = accountCount == 0 ? block.timestamp : block.timestamp + EXIT_WINDOW;
+        (state.role, state.next, state.nextFrom) = (_roleOf(module), role, uint64(from));
+        emit ModuleGranted(module, role, from);
+    }
+
+    /// @inheritdoc IAccounts
+    function proposeOwner(uint32 account, address owner) external onlyOwner(account) {
+        if (owner == address(0)) {
+            delete successionOf[account];
+            emit OwnerProposed(account, owner, 0);
+            return;
+        }
+        uint256 from = block.timestamp + OWNER_DELAY;
+        successionOf[account] = Succession(owner, uint64(from));
+        emit OwnerProposed(account, owner, from);
+    }
+
+    /// @inheritdoc IAccounts
+    function acceptOwner(uint32 account) external {
+        Succession memory next = successionOf[account];
+        if (next.owner != msg.sender || block.timestamp < next.acceptedFrom) {
+            revert NotSuccessor(account, msg.sender, next.acceptedFrom);
+        }
+        delete successionOf[account];
+        // What the former owner's keys could sign ends with its ownership.
+        ownerOf[account] = msg.sender;
+        emit OwnerChanged(account, msg.sender);
+        _setOrderKey(account, msg.sender, NO_LIMITS);
     }
 
     /// @inheritdoc IAccounts
     function setDeviceKey(uint32 account, address key) external onlyOwner(account) {
         if (key == address(0)) revert ZeroAddress();
-        _setOrderKey(account, key);
+        _setOrderKey(account, key, NO_LIMITS);
+    }
+
+    /// @inheritdoc IAccounts
+    function setLimitedDeviceKey(
+        uint32 account,
+        address key,
+        uint40 expiresAt,
+        uint32 mostWh,
+        int32 priceMin,
+        int32 priceMax
+    ) external onlyOwner(account) {
+        if (key == address(0)) revert ZeroAddress();
+        if (expiresAt <= block.timestamp || mostWh == 0 || priceMin > priceMax) {
+            revert EmptyLimits(expiresAt, mostWh, priceMin, priceMax);
+        }
+        _setOrderKey(account, key, limitsOf(expiresAt, mostWh, bias(priceMin), bias(priceMax)));
+        emit DeviceKeyLimited(account, expiresAt, mostWh, priceMin, priceMax);
     }
 
     /// @inheritdoc IAccounts
     function revokeDeviceKey(uint32 account) external onlyOwner(account) {
-        _setOrderKey(account, msg.sender);
+        _setOrderKey(account, msg.sender, NO_LIMITS);
     }
 
     /// @inheritdoc IAccounts
@@ -177,15 +242,15 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 nano)
+    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 ask)
         external
         onlyModule(Module.Market)
         returns (Skip fault)
     {
-        fault = _lock(community, product, request, nano, true);
+        fault = _lock(community, product, request, ask, true);
         // The sum of all locks is at most 2**62, see [1].
         unchecked {
-            if (fault == Skip.None) lockTotal[community][day] += nano;
+            if (fault == Skip.None) lockTotal[community][day] += LockRequests.money(ask);
         }
     }
 
@@ -199,15 +264,15 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         faults = new bytes(count);
         uint256 total = 0;
         for (uint256 i = 0; i < count; ++i) {
-            (uint256 request, uint256 nano) = LockRequests.get(requests, i);
-            Skip fault = _lock(community, product, request, nano, room != 0);
+            (uint256 request, uint256 ask) = LockRequests.get(requests, i);
+            Skip fault = _lock(community, product, request, ask, room != 0);
             if (fault != Skip.None) {
                 faults[i] = bytes1(uint8(fault));
                 continue;
             }
             // room > 0; the sum of all locks is at most 2**62, see [1].
             unchecked {
-                total += nano;
+                total += LockRequests.money(ask);
                 --room;
             }
         }
@@ -281,10 +346,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     function check(uint32 community, uint8 product, uint256 request)
         external
         view
-        returns (Skip fault, uint256 free)
+        returns (Skip fault, uint256 free, DeviceLimits limits)
     {
         Account storage account = _accounts[LockRequests.account(request)];
-        return (_fault(account, account.hot, community, product, request), account.hot.free());
+        fault = _fault(account, account.hot, community, product, request, 0);
+        if (fault == Skip.None) {
+            limits = _limitsFor(account.key, LockRequests.account(request), LockRequests.signer(request));
+        }
+        free = account.hot.free();
     }
 
     /// @inheritdoc IAccounts
@@ -308,17 +377,23 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function limitsFor(uint32 account, address key) external view returns (DeviceLimits) {
+        return _limitsFor(_accounts[account].key, account, key);
+    }
+
+    /// @inheritdoc IAccounts
     function freeOf(uint32 account) external view returns (uint256) {
         return _accounts[account].hot.free();
     }
 
     /// @inheritdoc IAccounts
     function moduleOf(address module) external view returns (Module role, uint256 pot) {
-        return (_modules[module].role, _modules[module].pot);
+        return (_roleOf(module), _modules[module].pot);
     }
 
-    function _setOrderKey(uint32 account, address key) private {
-        _accounts[account].key = _accounts[account].key.withOrderKey(key);
+    function _setOrderKey(uint32 account, address key, DeviceLimits limits) private {
+        _accounts[account].key = _accounts[account].key.withOrderKey(key, !limits.areNone());
+        _limits[account] = limits;
         emit DeviceKeySet(account, key);
     }
 
@@ -350,17 +425,17 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @dev Uses the nonce and takes the money, or says what is wrong.
-    function _lock(uint32 community, uint8 product, uint256 request, uint256 nano, bool room)
+    function _lock(uint32 community, uint8 product, uint256 request, uint256 ask, bool room)
         private
         returns (Skip)
     {
         Account storage account = _accounts[LockRequests.account(request)];
         AccountHot hot = account.hot;
         if (!_isPlain(account.key, community, product, request) || hot.isUsed(LockRequests.nonce(request))) {
-            Skip fault = _fault(account, hot, community, product, request);
+            Skip fault = _fault(account, hot, community, product, request, ask);
             if (fault != Skip.None) return fault;
         }
-        uint256 free = hot.free();
+        (uint256 free, uint256 nano) = (hot.free(), LockRequests.money(ask));
         if (nano > free) return Skip.InsufficientCollateral;
         if (!room) return Skip.MarketFull;
         // nano <= free
@@ -371,11 +446,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @dev First failure of a request before its money, merged with the fault that it brings.
-    function _fault(Account storage account, AccountHot hot, uint32 community, uint8 product, uint256 request)
-        private
-        view
-        returns (Skip fault)
-    {
+    function _fault(
+        Account storage account,
+        AccountHot hot,
+        uint32 community,
+        uint8 product,
+        uint256 request,
+        uint256 ask
+    ) private view returns (Skip fault) {
         fault = LockRequests.fault(request);
         if (fault == Skip.Malformed) return fault;
         AccountKey key = account.key;
@@ -389,6 +467,25 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
             }
         }
         if (hot.isUsed(LockRequests.nonce(request))) return Skip.NonceUsed;
+        uint256 quantity = LockRequests.quantityOf(ask);
+        // A quantity of 0 is a profile's, whose steps the market judges, or is refused by the market.
+        if (quantity != 0 && key.isLimited()) {
+            DeviceLimits limits = _limitsFor(key, LockRequests.account(request), signer);
+            if (!limits.permits(LockRequests.biasedPriceOf(ask), quantity, block.timestamp)) {
+                return Skip.KeyLimited;
+            }
+        }
+    }
+
+    /// @dev What limits a key; nothing limits the owner's.
+    function _limitsFor(AccountKey word, uint32 account, address key) private view returns (DeviceLimits) {
+        if (!word.isLimited() || word.orderKey() != key || ownerOf[account] == key) return NO_LIMITS;
+        return _limits[account];
+    }
+
+    function _roleOf(address module) private view returns (Module) {
+        ModuleState storage state = _modules[module];
+        return state.nextFrom != 0 && block.timestamp >= state.nextFrom ? state.next : state.role;
     }
 
     /// @dev True for the usual request: faultless, of a home of the community, signed by its order key. `_fault` finds
@@ -399,7 +496,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         returns (bool)
     {
         return AccountKey.unwrap(key) >> 64 == ((request >> 96) << 32 | community) && key.metered(product)
-            && LockRequests.isFaultless(request);
+            && !key.isLimited() && LockRequests.isFaultless(request);
     }
 
     function _known(uint32 account) private view returns (AccountKey key) {

@@ -30,6 +30,9 @@ contract Communities is ICommunities, AccessManaged {
     /// @inheritdoc ICommunities
     uint32 public communityCount;
 
+    /// @inheritdoc ICommunities
+    mapping(uint32 community => mapping(uint32 day => bool)) public closed;
+
     mapping(uint32 community => Version[]) private _versions;
 
     /// @param manager AccessManager that says who is ADMIN.
@@ -69,6 +72,19 @@ contract Communities is ICommunities, AccessManaged {
     }
 
     /// @inheritdoc ICommunities
+    function closeDay(uint32 community, uint32 day) external restricted {
+        _known(community);
+        closed[community][day] = true;
+        emit DayClosed(community, day);
+    }
+
+    /// @inheritdoc ICommunities
+    function reopenDay(uint32 community, uint32 day) external restricted {
+        delete closed[community][day];
+        emit DayReopened(community, day);
+    }
+
+    /// @inheritdoc ICommunities
     function rulesAt(uint32 community, uint32 day) external view returns (Rules memory) {
         return _versionAt(community, day).rules;
     }
@@ -102,7 +118,10 @@ contract Communities is ICommunities, AccessManaged {
         Version storage version = _versionAt(market.community(), uint32(day));
         Rules memory rules = version.rules;
         bool traded = market.product() < 8 && (rules.products >> market.product()) & 1 == 1;
-        if (!traded || market.session() >= version.sessions.length) return (terms, slotStart);
+        if (!traded || market.session() >= version.sessions.length || closed[market.community()][uint32(day)])
+        {
+            return (terms, slotStart);
+        }
         Session memory session = version.sessions[market.session()];
         int256 origin = session.perSlot ? int256(slotStart) : dayStart(day, utcOffset);
         int256 gate = origin + session.relayGate;

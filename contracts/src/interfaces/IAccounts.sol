@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccountHot, AccountKey} from "../types/AccountWords.sol";
+import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {Skip} from "../types/Skip.sol";
 
 /// @notice What a module may do with the money of accounts.
@@ -23,8 +24,20 @@ interface IAccounts {
     /// @notice A meter was bound to an account and product.
     event MeterApproved(uint32 indexed account, uint8 indexed product, bytes32 indexed meter);
 
-    /// @notice A contract became a module, or stopped being one (`Module.None`).
-    event ModuleGranted(address indexed module, Module role);
+    /// @notice What the device key that was just set may sign is limited: until `expiresAt`, orders of at most `mostWh` at
+    /// prices of the band, nominations of at most `mostWh` a slot. Nothing limits the owner.
+    event DeviceKeyLimited(
+        uint32 indexed account, uint40 expiresAt, uint32 mostWh, int32 priceMin, int32 priceMax
+    );
+
+    /// @notice The owner named its successor, who may accept from then on; the zero address takes that back.
+    event OwnerProposed(uint32 indexed account, address indexed owner, uint256 acceptedFrom);
+
+    /// @notice The account has another owner.
+    event OwnerChanged(uint32 indexed account, address indexed owner);
+
+    /// @notice A contract becomes a module, or stops being one (`Module.None`), from then on [unix s].
+    event ModuleGranted(address indexed module, Module role, uint256 effectiveFrom);
 
     /// @notice Tokens arrived for an account.
     /// @param nano What was really received [nano-token].
@@ -50,6 +63,10 @@ interface IAccounts {
     error NotModule(address caller, Module needed);
     /// @notice An owner or key is the zero address.
     error ZeroAddress();
+    /// @notice The caller was not named as the next owner, or may not accept before.
+    error NotSuccessor(uint32 account, address caller, uint256 acceptedFrom);
+    /// @notice Limits that nothing could keep.
+    error EmptyLimits(uint40 expiresAt, uint32 mostWh, int32 priceMin, int32 priceMax);
     /// @notice A community of number 0.
     error ZeroCommunity();
     /// @notice The meter is bound already, or the account has one for this product.
@@ -75,12 +92,33 @@ interface IAccounts {
     /// @notice Binds a meter to an account and product; a meter is bound once. REGISTRAR only.
     function approveMeter(uint32 account, uint8 product, bytes32 meter) external;
 
-    /// @notice Makes a contract a module, or with `Module.None` stops it. ADMIN only.
+    /// @notice Makes a contract a module, or with `Module.None` stops it, after `EXIT_WINDOW`; at once while there are no
+    /// accounts. ADMIN only.
     /// @dev A pot stays with its module.
     function grantModule(address module, Module role) external;
 
     /// @notice Lets `key` order and nominate for the account. Owner only.
     function setDeviceKey(uint32 account, address key) external;
+
+    /// @notice Lets `key` order and nominate within limits. Owner only.
+    /// @param expiresAt From then on it may sign nothing [unix s].
+    /// @param mostWh Largest energy of an order, and of a nominated slot in either direction [Wh].
+    /// @param priceMin Lowest price of an order [micro-token/kWh].
+    /// @param priceMax Highest price of an order [micro-token/kWh].
+    function setLimitedDeviceKey(
+        uint32 account,
+        address key,
+        uint40 expiresAt,
+        uint32 mostWh,
+        int32 priceMin,
+        int32 priceMax
+    ) external;
+
+    /// @notice Names the next owner, who may accept after `OWNER_DELAY`; the zero address takes that back. Owner only.
+    function proposeOwner(uint32 account, address owner) external;
+
+    /// @notice Makes the caller the owner; device key and limits of the former one end. Named successor only.
+    function acceptOwner(uint32 account) external;
 
     /// @notice Takes the device key away at once. Owner only.
     function revokeDeviceKey(uint32 account) external;
@@ -111,15 +149,15 @@ interface IAccounts {
     /// Market modules only.
     /// @param day Trading day of the order.
     /// @param request See `LockRequests`; its own fault counts in the order of `Skip`.
-    /// @param nano Money to lock [nano-token].
+    /// @param ask See `LockRequests`: price and quantity of a single order, money to lock [nano-token].
     /// @return fault `Skip.None` where accepted, else the first failure.
-    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 nano)
+    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 ask)
         external
         returns (Skip fault);
 
     /// @notice `lock` for many orders of one product and day. Market modules only.
     /// @param room How many can be accepted.
-    /// @param requests Request and money of each, 64 bytes.
+    /// @param requests Request and ask of each, 64 bytes.
     /// @return faults A byte each.
     function lockBatch(uint32 community, uint8 product, uint32 day, uint256 room, bytes calldata requests)
         external
@@ -140,11 +178,11 @@ interface IAccounts {
     /// @notice Moves money of the caller's pot to the reserve. Settlement modules only.
     function reserveFromPot(uint256 nano) external;
 
-    /// @notice What `lock` would say to a request that locks nothing, and the account's free balance.
+    /// @notice What `lock` would say to a request that locks nothing, the account's free balance, and what limits its key.
     function check(uint32 community, uint8 product, uint256 request)
         external
         view
-        returns (Skip fault, uint256 free);
+        returns (Skip fault, uint256 free, DeviceLimits limits);
 
     /// @notice Key word and hot word of an account.
     function words(uint32 account) external view returns (AccountKey key, AccountHot hot);
@@ -161,8 +199,17 @@ interface IAccounts {
     /// @notice True if `key` is the owner's or the device key of the account.
     function mayOrder(uint32 account, address key) external view returns (bool);
 
+    /// @notice What limits `key` of the account; nothing where it is the owner's or no device key.
+    function limitsFor(uint32 account, address key) external view returns (DeviceLimits);
+
     /// @notice Free balance of an account [nano-token].
     function freeOf(uint32 account) external view returns (uint256);
+
+    /// @notice Time between naming and accepting an owner [s].
+    function OWNER_DELAY() external view returns (uint256);
+
+    /// @notice Time between granting and becoming a module, longer than the longest lock and the withdrawal delay [s].
+    function EXIT_WINDOW() external view returns (uint256);
 
     /// @notice Number of accounts, which is the highest.
     function accountCount() external view returns (uint32);

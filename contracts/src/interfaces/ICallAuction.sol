@@ -60,8 +60,14 @@ interface ICallAuction {
     error NoMeter(uint32 account, uint8 product);
     /// @notice The caller is neither owner nor device key of the account.
     error NotOrderKey(uint32 account, address caller);
+    /// @notice The owner is no contract, or does not accept the signature.
+    error NotSigned(uint32 account, address owner);
+    /// @notice The order was valid until then.
+    error Expired(uint64 validTo);
     /// @notice The nonce was used or is too old.
     error NonceUsed(uint32 account, uint32 nonce);
+    /// @notice The device key has expired, or the order is beyond its limits.
+    error KeyLimited(uint32 account, address caller);
     /// @notice Orders of the market are no longer taken, or there is no such market.
     error GateClosed(Market market);
     /// @notice The slot starts more than 8 days ahead.
@@ -106,6 +112,22 @@ interface ICallAuction {
         uint8 source,
         bool buy,
         uint32 nonce
+    ) external;
+
+    /// @notice Places an order that the account's owner, a contract wallet, accepts as its own (EIP-1271), open until the
+    /// direct gate. Anyone may send it.
+    /// @param validTo Last time at which it can be placed [unix s].
+    /// @param signature What the wallet accepts for the order's digest.
+    function placeOrderOfWallet(
+        Market market,
+        uint32 account,
+        int32 price,
+        uint32 quantity,
+        uint8 source,
+        bool buy,
+        uint32 nonce,
+        uint64 validTo,
+        bytes calldata signature
     ) external;
 
     /// @notice Appends signed orders of one market; those that fail are skipped.

@@ -12,6 +12,12 @@ interface ICommunities {
         uint32 indexed community, uint32 indexed fromDay, Rules rules, Session[] sessions, address[] reporters
     );
 
+    /// @notice Markets of the day that have no orders yet take none.
+    event DayClosed(uint32 indexed community, uint32 indexed day);
+
+    /// @notice Markets of the day can be opened again.
+    event DayReopened(uint32 indexed community, uint32 indexed day);
+
     /// @notice There is no such community.
     error UnknownCommunity(uint32 community);
     /// @notice A rule is outside its bounds.
@@ -35,6 +41,16 @@ interface ICommunities {
         Session[] calldata sessions,
         address[] calldata reporters
     ) external;
+
+    /// @notice Keeps markets of a day that have no orders yet from taking any; those that have go on to their end.
+    /// GUARDIAN only.
+    function closeDay(uint32 community, uint32 day) external;
+
+    /// @notice Ends `closeDay`. ADMIN only.
+    function reopenDay(uint32 community, uint32 day) external;
+
+    /// @notice True if markets of the day that have no orders yet take none.
+    function closed(uint32 community, uint32 day) external view returns (bool);
 
     /// @notice Number of communities, which is the highest.
     function communityCount() external view returns (uint32);

@@ -31,6 +31,8 @@ interface ISchedules {
     error NoMeter(uint32 account, uint8 product);
     /// @notice The caller is neither owner nor device key of the account.
     error NotOrderKey(uint32 account, address caller);
+    /// @notice The device key has expired, or a nominated energy is beyond its limits.
+    error KeyLimited(uint32 account, address caller);
     /// @notice Nominations from this slot on are no longer taken.
     error GateClosed(uint32 slot);
     /// @notice A nominated energy is beyond the connection limit.

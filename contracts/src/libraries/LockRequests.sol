@@ -4,7 +4,8 @@ pragma solidity ^0.8.30;
 import {Skip} from "../types/Skip.sol";
 
 /// @notice Requests of a market to lock money, two words each:
-/// `signer u160 | account u32 | nonce u32 | 0 u24 | fault u8` and the money [nano-token].
+/// `signer u160 | account u32 | nonce u32 | 0 u24 | fault u8`, and the ask
+/// `biased price u32 | quantity u32 [Wh] | 0 u64 | money u128 [nano-token]`.
 library LockRequests {
     uint256 internal constant BYTES = 64;
 
@@ -20,21 +21,27 @@ library LockRequests {
             | uint256(uint8(fault_));
     }
 
+    /// @notice Second word of the request of a single order.
+    /// @param nano Money to lock, below 2**128 [nano-token].
+    function ask(uint256 biasedPrice, uint256 quantity, uint256 nano) internal pure returns (uint256) {
+        return (biasedPrice << 224) | (quantity << 192) | nano;
+    }
+
     /// @notice Writes request `i` of an array with room for it.
-    function set(bytes memory requests, uint256 i, uint256 request, uint256 nano) internal pure {
+    function set(bytes memory requests, uint256 i, uint256 request, uint256 ask_) internal pure {
         assembly ("memory-safe") {
             let entry := add(add(requests, 0x20), shl(6, i))
             mstore(entry, request)
-            mstore(add(entry, 0x20), nano)
+            mstore(add(entry, 0x20), ask_)
         }
     }
 
     /// @notice Reads request `i` of an array that has it.
-    function get(bytes calldata requests, uint256 i) internal pure returns (uint256 request, uint256 nano) {
+    function get(bytes calldata requests, uint256 i) internal pure returns (uint256 request, uint256 ask_) {
         assembly ("memory-safe") {
             let entry := add(requests.offset, shl(6, i))
             request := calldataload(entry)
-            nano := calldataload(add(entry, 0x20))
+            ask_ := calldataload(add(entry, 0x20))
         }
     }
 
@@ -52,6 +59,21 @@ library LockRequests {
 
     function fault(uint256 request) internal pure returns (Skip) {
         return Skip(uint8(request));
+    }
+
+    /// @notice Money that a request asks for [nano-token].
+    function money(uint256 ask_) internal pure returns (uint256) {
+        return uint128(ask_);
+    }
+
+    /// @notice Price of a single order, biased.
+    function biasedPriceOf(uint256 ask_) internal pure returns (uint256) {
+        return ask_ >> 224;
+    }
+
+    /// @notice Energy of a single order [Wh]; 0 for a profile, whose steps the market judges.
+    function quantityOf(uint256 ask_) internal pure returns (uint256) {
+        return uint32(ask_ >> 192);
     }
 
     function isFaultless(uint256 request) internal pure returns (bool) {

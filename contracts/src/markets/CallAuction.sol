@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {IAccounts} from "../interfaces/IAccounts.sol";
@@ -17,6 +18,7 @@ import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
 import {Market, marketOf as marketKey} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
+import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {LAST_SOURCE, OrderRecord, bias, recordOf, unbias} from "../types/OrderRecord.sol";
 import {dayOf} from "../types/Rules.sol";
 import {Skip} from "../types/Skip.sol";
@@ -40,6 +42,7 @@ contract CallAuction is ICallAuction, EIP712 {
         uint8 allOrNothing;
         uint256 stepsAt;
         uint256 stepsEnd;
+        DeviceLimits limits;
     }
 
     uint256 private constant ORDER_BYTES = 89;
@@ -81,18 +84,29 @@ contract CallAuction is ICallAuction, EIP712 {
         bool buy,
         uint32 nonce
     ) external {
-        if (source > LAST_SOURCE) revert UnknownSource(source);
-        OrderRecord record =
-            recordOf(account, bias(price), quantity, nonce, (uint256(source) << 1) | (buy ? uint256(1) : 0));
-        (MarketTerms terms, bool tooFar) = _open(market);
-        Skip fault = _gateFault(tooFar, terms.directGate());
-        if (fault == Skip.None) fault = _judge(terms, record);
-        uint256 need = record.lock(terms.fee(), terms.shortCap());
-        uint256 request = LockRequests.pack(msg.sender, account, nonce, fault);
-        fault = _accounts.lock(market.community(), market.product(), terms.day(), request, need);
-        if (fault != Skip.None) _refuse(fault, market, record, nonce, need);
-        if (terms.count() == MAX_RECORDS) revert MarketFull(market);
-        _append(market, terms, abi.encodePacked(record));
+        _place(market, account, price, quantity, source, buy, nonce, msg.sender);
+    }
+
+    /// @inheritdoc ICallAuction
+    function placeOrderOfWallet(
+        Market market,
+        uint32 account,
+        int32 price,
+        uint32 quantity,
+        uint8 source,
+        bool buy,
+        uint32 nonce,
+        uint64 validTo,
+        bytes calldata signature
+    ) external {
+        if (validTo < block.timestamp) revert Expired(validTo);
+        OrderRecord record = _recordOf(account, price, quantity, source, buy, nonce);
+        bytes32 digest = _hashTypedDataV4(OrderHash.order(record, market, nonce, validTo));
+        address owner = _accounts.ownerOf(account);
+        if (!SignatureChecker.isValidERC1271SignatureNow(owner, digest, signature)) {
+            revert NotSigned(account, owner);
+        }
+        _place(market, account, price, quantity, source, buy, nonce, owner);
     }
 
     /// @inheritdoc ICallAuction
@@ -209,6 +223,30 @@ contract CallAuction is ICallAuction, EIP712 {
         return _states[market].result;
     }
 
+    /// @dev A direct order of whoever is `signer`.
+    function _place(
+        Market market,
+        uint32 account,
+        int32 price,
+        uint32 quantity,
+        uint8 source,
+        bool buy,
+        uint32 nonce,
+        address signer
+    ) private {
+        OrderRecord record = _recordOf(account, price, quantity, source, buy, nonce);
+        (MarketTerms terms, bool tooFar) = _open(market);
+        Skip fault = _gateFault(tooFar, terms.directGate());
+        if (fault == Skip.None) fault = _judge(terms, record);
+        uint256 need = record.lock(terms.fee(), terms.shortCap());
+        uint256 request = LockRequests.pack(signer, account, nonce, fault);
+        uint256 ask = LockRequests.ask(record.biasedPrice(), quantity, need);
+        fault = _accounts.lock(market.community(), market.product(), terms.day(), request, ask);
+        if (fault != Skip.None) _refuse(fault, market, record, nonce, need, signer);
+        if (terms.count() == MAX_RECORDS) revert MarketFull(market);
+        _append(market, terms, abi.encodePacked(record));
+    }
+
     function _clear(
         Market market,
         int32 lo,
@@ -259,7 +297,7 @@ contract CallAuction is ICallAuction, EIP712 {
         uint256 request =
             LockRequests.pack(_signer(first, profiles, profile), profile.account, profile.nonce, fault);
         uint256 free;
-        (fault, free) = _accounts.check(first.community(), first.product(), request);
+        (fault, free, profile.limits) = _accounts.check(first.community(), first.product(), request);
         if (fault != Skip.None) {
             uint32 slot = profile.stepsAt == profile.stepsEnd ? 0 : profiles.u32(profile.stepsAt);
             emit OrderSkipped(_sibling(first, slot), profile.account, profile.nonce, fault);
@@ -271,7 +309,7 @@ contract CallAuction is ICallAuction, EIP712 {
         for (uint256 pos = profile.stepsAt; pos < profile.stepsEnd; pos += STEP_BYTES) {
             (Book book, OrderRecord record) = _step(shelf, first, profiles, profile, pos);
             uint256 lock;
-            (fault, lock) = _judgeStep(book, record, free - need, 0);
+            (fault, lock) = _judgeStep(book, record, profile.limits, free - need, 0);
             if (fault != Skip.None) {
                 emit OrderSkipped(book.market(), profile.account, profile.nonce, fault);
                 continue;
@@ -303,7 +341,7 @@ contract CallAuction is ICallAuction, EIP712 {
             // Slots never decrease, so the steps of a market follow one another.
             before = Market.unwrap(book.market()) == Market.unwrap(previous) ? before + 1 : 0;
             previous = book.market();
-            (Skip fault, uint256 lock) = _judgeStep(book, record, free, before);
+            (Skip fault, uint256 lock) = _judgeStep(book, record, profile.limits, free, before);
             if (fault != Skip.None) {
                 emit OrderSkipped(book.market(), profile.account, profile.nonce, fault);
                 return false;
@@ -426,7 +464,8 @@ contract CallAuction is ICallAuction, EIP712 {
                 else if (validTo < block.timestamp) fault = Skip.Expired;
                 else if (fault == Skip.None) fault = _judge(terms, record);
                 uint256 need = record.lock(terms.fee(), terms.shortCap());
-                LockRequests.set(requests, i, LockRequests.pack(signer, record.account(), nonce, fault), need);
+                uint256 ask = LockRequests.ask(record.biasedPrice(), record.quantity(), need);
+                LockRequests.set(requests, i, LockRequests.pack(signer, record.account(), nonce, fault), ask);
             }
         }
     }
@@ -454,16 +493,20 @@ contract CallAuction is ICallAuction, EIP712 {
         return tooFar ? Skip.TooFarAhead : Skip.None;
     }
 
-    /// @dev Checks 7 to 12 of a step.
+    /// @dev Checks of a step from the limits of the key on.
+    /// @param limits Of the key that signed.
     /// @param free What is left of the account's free balance [nano-token].
     /// @param before Records that will be appended before it and are not in the book yet.
     /// @return fault The first failure.
     /// @return need What the step locks [nano-token].
-    function _judgeStep(Book book, OrderRecord record, uint256 free, uint256 before)
+    function _judgeStep(Book book, OrderRecord record, DeviceLimits limits, uint256 free, uint256 before)
         private
         view
         returns (Skip fault, uint256 need)
     {
+        if (!limits.permits(record.biasedPrice(), record.quantity(), block.timestamp)) {
+            return (Skip.KeyLimited, 0);
+        }
         fault = _gateFault(book.tooFar(), book.terms().relayGate());
         if (fault == Skip.None) fault = _judge(book.terms(), record);
         if (fault != Skip.None) return (fault, 0);
@@ -481,6 +524,16 @@ contract CallAuction is ICallAuction, EIP712 {
         if (price < terms.priceMin() || price > terms.priceMax()) return Skip.PriceOutOfBand;
         uint256 quantity = record.quantity();
         return quantity == 0 || quantity > terms.limitWh() ? Skip.QuantityOutOfRange : Skip.None;
+    }
+
+    function _recordOf(uint32 account, int32 price, uint32 quantity, uint8 source, bool buy, uint32 nonce)
+        private
+        pure
+        returns (OrderRecord)
+    {
+        if (source > LAST_SOURCE) revert UnknownSource(source);
+        return
+            recordOf(account, bias(price), quantity, nonce, (uint256(source) << 1) | (buy ? uint256(1) : 0));
     }
 
     function _readOrder(bytes calldata orders, uint256 pos)
@@ -545,12 +598,20 @@ contract CallAuction is ICallAuction, EIP712 {
     }
 
     /// @dev Reverts with the error of a direct order.
-    function _refuse(Skip fault, Market market, OrderRecord record, uint32 nonce, uint256 need) private view {
+    function _refuse(
+        Skip fault,
+        Market market,
+        OrderRecord record,
+        uint32 nonce,
+        uint256 need,
+        address signer
+    ) private view {
         uint32 account = record.account();
         if (fault == Skip.UnknownAccount) revert UnknownAccount(account);
         if (fault == Skip.NoMeter) revert NoMeter(account, market.product());
-        if (fault == Skip.BadSignature) revert NotOrderKey(account, msg.sender);
+        if (fault == Skip.BadSignature) revert NotOrderKey(account, signer);
         if (fault == Skip.NonceUsed) revert NonceUsed(account, nonce);
+        if (fault == Skip.KeyLimited) revert KeyLimited(account, signer);
         if (fault == Skip.GateClosed) revert GateClosed(market);
         if (fault == Skip.TooFarAhead) revert TooFarAhead(market);
         if (fault == Skip.PriceOutOfBand) revert PriceOutOfBand(record.price());

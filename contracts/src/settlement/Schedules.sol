@@ -10,6 +10,7 @@ import {Merkle} from "../libraries/Merkle.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
 import {AccountKey} from "../types/AccountWords.sol";
+import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {Rules, dayOf} from "../types/Rules.sol";
 import {Skip} from "../types/Skip.sol";
 
@@ -79,10 +80,12 @@ contract Schedules is ISchedules, EIP712 {
                 nominations.u32(pos + 8),
                 nominations[pos + HEAD_BYTES:end]
             );
-            (Skip reason, address orderKey) = _judge(frame, nomination);
+            (Skip reason, AccountKey key) = _judge(frame, nomination);
             if (reason == Skip.None || reason > Skip.BadSignature) {
-                // The signature comes before gate and limits in the order of checks.
-                if (!_signed(frame, nomination, orderKey, nominations, end)) reason = Skip.BadSignature;
+                // The signature comes before limits and gate in the order of checks.
+                address signer = _signer(frame, nomination, nominations, end);
+                if (!_maySign(nomination.account, signer, key)) reason = Skip.BadSignature;
+                else if (!_permitted(nomination, signer, key)) reason = Skip.KeyLimited;
             }
             if (reason == Skip.None) {
                 leaves[count++] = _leaf(nomination);
@@ -114,11 +117,12 @@ contract Schedules is ISchedules, EIP712 {
         uint32 day = uint32(dayOf(slot, slotSeconds, utcOffset));
         Frame memory frame = _frame(community, product, day, false);
         Nomination memory nomination = Nomination(account, slot, seq, wh);
-        (Skip reason,) = _judge(frame, nomination);
+        (Skip reason, AccountKey key) = _judge(frame, nomination);
         if (reason == Skip.Malformed) revert MalformedNomination();
         if (reason == Skip.UnknownAccount) revert UnknownAccount(account);
         if (reason == Skip.NoMeter) revert NoMeter(account, product);
         if (!_accounts.mayOrder(account, msg.sender)) revert NotOrderKey(account, msg.sender);
+        if (!_permitted(nomination, msg.sender, key)) revert KeyLimited(account, msg.sender);
         if (reason == Skip.GateClosed) revert GateClosed(slot);
         if (reason == Skip.QuantityOutOfRange) revert QuantityOutOfRange(account);
         bytes32[] memory leaves = new bytes32[](1);
@@ -171,40 +175,55 @@ contract Schedules is ISchedules, EIP712 {
         );
     }
 
-    /// @dev First failure of a nomination but for its signature, and the key that is expected to have signed it.
+    /// @dev First failure of a nomination but for its signature, and the key word of its account.
     function _judge(Frame memory frame, Nomination memory nomination)
         private
         view
-        returns (Skip, address orderKey)
+        returns (Skip, AccountKey key)
     {
         uint256 slots = nomination.wh.length / 4;
         if (slots == 0 || nomination.wh.length % 4 != 0 || nomination.seq == 0) {
-            return (Skip.Malformed, orderKey);
+            return (Skip.Malformed, key);
         }
         uint256 last = nomination.slot + slots - 1;
         if (
             dayOf(nomination.slot, frame.slotSeconds, frame.utcOffset) != frame.day
                 || dayOf(last, frame.slotSeconds, frame.utcOffset) != frame.day
-        ) return (Skip.Malformed, orderKey);
-        AccountKey key = _accounts.keyOf(nomination.account);
+        ) return (Skip.Malformed, key);
+        key = _accounts.keyOf(nomination.account);
         if (AccountKey.unwrap(key) == 0 || key.community() != frame.community) {
-            return (Skip.UnknownAccount, orderKey);
+            return (Skip.UnknownAccount, key);
         }
-        if (!key.metered(frame.product)) return (Skip.NoMeter, orderKey);
-        orderKey = key.orderKey();
+        if (!key.metered(frame.product)) return (Skip.NoMeter, key);
         if (block.timestamp + frame.lead >= nomination.slot * frame.slotSeconds) {
-            return (Skip.GateClosed, orderKey);
+            return (Skip.GateClosed, key);
         }
-        return (_within(nomination.wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange, orderKey);
+        return (_within(nomination.wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange, key);
     }
 
-    function _signed(
+    /// @dev True if the limits of the key that signed allow the nomination now.
+    function _permitted(Nomination memory nomination, address signer, AccountKey key)
+        private
+        view
+        returns (bool)
+    {
+        if (!key.isLimited()) return true;
+        DeviceLimits limits = _accounts.limitsFor(nomination.account, signer);
+        if (limits.areNone()) return true;
+        return block.timestamp < limits.expiresAt() && _within(nomination.wh, int256(limits.mostWh()));
+    }
+
+    function _maySign(uint32 account, address signer, AccountKey key) private view returns (bool) {
+        return signer != address(0) && (signer == key.orderKey() || _accounts.mayOrder(account, signer));
+    }
+
+    /// @dev Who signed a nomination, zero if the signature is invalid.
+    function _signer(
         Frame memory frame,
         Nomination memory nomination,
-        address orderKey,
         bytes calldata wire,
         uint256 signatureAt
-    ) private view returns (bool) {
+    ) private view returns (address) {
         bytes32 hash = keccak256(
             abi.encode(
                 NOMINATION,
@@ -216,9 +235,7 @@ contract Schedules is ISchedules, EIP712 {
                 keccak256(nomination.wh)
             )
         );
-        address signer = Signatures.recover(_hashTypedDataV4(hash), wire, signatureAt);
-        if (signer == address(0)) return false;
-        return signer == orderKey || _accounts.mayOrder(nomination.account, signer);
+        return Signatures.recover(_hashTypedDataV4(hash), wire, signatureAt);
     }
 
     /// @dev True if every int32 of `wh` is within +-limit.

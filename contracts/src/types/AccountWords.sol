@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice What rarely changes of an account: `order key u160 | community u32 | metered products u8`.
+/// @notice What rarely changes of an account: `order key u160 | community u32 | limited u1 | metered products u8`.
 /// Zero where there is no such account.
 type AccountKey is uint256;
 
 /// @notice What every order changes: `free u64 [nano-token] | nonce base u32 | nonce window u128`.
 type AccountHot is uint256;
 
-using {orderKey, community, metered, withOrderKey, withMeter} for AccountKey global;
+using {orderKey, community, isLimited, metered, withOrderKey, withMeter} for AccountKey global;
 using {free, isUsed, use, withFree} for AccountHot global;
 
 /// @dev Largest sum of everything owed [nano-token]; no balance can exceed it.
@@ -19,6 +19,9 @@ uint256 constant NONCE_WINDOW = 128;
 
 /// @dev How far above the base a nonce may lie, so that no signature can use up all later ones.
 uint256 constant NONCE_REACH = 1 << 16;
+
+/// @dev Set where what the device key may sign is limited.
+uint256 constant LIMITED = 1 << 63;
 
 /// @notice Key word of a new account: its owner orders until a device key is set.
 function newAccountKey(address owner, uint32 community_) pure returns (AccountKey) {
@@ -35,14 +38,20 @@ function community(AccountKey word) pure returns (uint32) {
     return uint32(AccountKey.unwrap(word) >> 64);
 }
 
+/// @notice True if what the device key may sign is limited.
+function isLimited(AccountKey word) pure returns (bool) {
+    return AccountKey.unwrap(word) & LIMITED != 0;
+}
+
 /// @notice True if the account has an approved meter for the product.
 function metered(AccountKey word, uint8 product) pure returns (bool) {
     return product < 8 && (AccountKey.unwrap(word) >> product) & 1 == 1;
 }
 
-/// @notice The word with another order key.
-function withOrderKey(AccountKey word, address key) pure returns (AccountKey) {
-    return AccountKey.wrap((AccountKey.unwrap(word) & type(uint96).max) | (uint256(uint160(key)) << 96));
+/// @notice The word with another order key, limited or not.
+function withOrderKey(AccountKey word, address key, bool limited) pure returns (AccountKey) {
+    uint256 rest = AccountKey.unwrap(word) & type(uint96).max & ~LIMITED;
+    return AccountKey.wrap(rest | (uint256(uint160(key)) << 96) | (limited ? LIMITED : 0));
 }
 
 /// @notice The word with a meter for `product < 8`.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice Why an entry of a batch was skipped; checked in this order, the first failure counts.
+/// @notice Why an entry of a batch was skipped; checked in this order, the first failure counts; `KeyLimited`
+/// comes after `NonceUsed`.
 enum Skip {
     None,
     Malformed,
@@ -15,5 +16,6 @@ enum Skip {
     PriceOutOfBand,
     QuantityOutOfRange,
     InsufficientCollateral,
-    MarketFull
+    MarketFull,
+    KeyLimited
 }

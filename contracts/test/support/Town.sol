@@ -213,6 +213,18 @@ abstract contract Town {
         uint64 validTo,
         bytes memory steps
     ) internal view returns (bytes memory) {
+        return _signedProfileBy(account, allOrNothing, nonce, validTo, steps, _keyOf(account));
+    }
+
+    /// @dev A relayed profile as on the wire, signed by `key`.
+    function _signedProfileBy(
+        uint32 account,
+        bool allOrNothing,
+        uint32 nonce,
+        uint64 validTo,
+        bytes memory steps,
+        uint256 key
+    ) internal view returns (bytes memory) {
         bytes32 hash = keccak256(
             abi.encode(
                 keccak256(
@@ -235,7 +247,7 @@ abstract contract Town {
             validTo,
             uint16(steps.length / 13),
             steps,
-            _sign(_keyOf(account), address(auction), hash)
+            _sign(key, address(auction), hash)
         );
     }
 

@@ -7,8 +7,10 @@ from collections import Counter
 from dataclasses import replace
 
 from otaniemi.contracts.chain import events as e
-from otaniemi.contracts.chain.bindings import Schedules
+from otaniemi.contracts.chain.bindings import Communities, Schedules
+from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.calendar import DAY_SECONDS, day_start, relay_gate, slot_start
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import Market, Order, ProfileOrder, SkipReason, Step
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import nomination_digest, order_digest, profile_digest, sign
@@ -26,6 +28,10 @@ def start() -> SmallDay:
     day = SmallDay.start()
     day.sender.send(ADMIN, day.accounts.register(HOMES[0].address, COMMUNITY))
     day.sender.send(HOMES[3], day.accounts.request_withdrawal(D, 99_900_000_000))
+    limits = DeviceLimits(day_start(RULES, DAY) - 20_000, 3_000, -10_000, 200_000)
+    day.sender.send(HOMES[2], day.accounts.set_limited_device_key(C, DEVICE.address, limits))
+    assert day.accounts.limits_for(C, DEVICE.address) == limits
+    assert day.accounts.limits_for(C, HOMES[2].address) is None
     return day
 
 
@@ -61,7 +67,7 @@ def test_orders_are_accepted_and_skipped_alike() -> None:
         batch = []
         for _ in range(draw.randrange(1, 9)):
             account = draw.choice([4, 5, 6, 7])
-            key, account = faulty(draw, KEYS[account], account)
+            key, account = faulty(draw, DEVICE if account == C else KEYS[account], account)
             order = Order(
                 account,
                 COMMUNITY,
@@ -94,7 +100,7 @@ def test_profiles_are_accepted_and_skipped_alike() -> None:
         batch = []
         for _ in range(draw.randrange(1, 6)):
             account = draw.choice([4, 5, 6, 7])
-            key, account = faulty(draw, KEYS[account], account)
+            key, account = faulty(draw, DEVICE if account == C else KEYS[account], account)
             slots = sorted(FIRST + draw.randrange(24) for _ in range(draw.randrange(0, 12)))
             slots = slots[::-1] if draw.random() < 0.05 else slots
             steps = tuple(
@@ -154,7 +160,37 @@ def test_nominations_are_accepted_and_skipped_alike() -> None:
         SkipReason.BAD_SIGNATURE,
         SkipReason.GATE_CLOSED,
         SkipReason.QUANTITY_OUT_OF_RANGE,
+        SkipReason.KEY_LIMITED,
     }
+
+
+def test_keys_and_closed_days_are_followed() -> None:
+    day = start()
+    domain, accounts = day.auction.domain, day.accounts
+    communities = Communities(day.chain, day.deployment.addresses["Communities"])
+    day.sender.send(HOMES[0], accounts.propose_owner(4, HOMES[1].address))
+    moment = day_start(RULES, DAY) - 50_000
+    day.chain.set_time(moment)
+
+    def relay(key: Key, slot: int, nonce: int) -> None:
+        order = Order(4, COMMUNITY, 0, slot, 0, 50_000, 100, 0, True, nonce, 2**40)
+        wire = order.wire(sign(key.secret, order_digest(domain, order)))
+        day.sender.send(ADMIN, day.auction.relay_orders(order.market, wire))
+
+    relay(HOMES[0], FIRST, 0)
+    day.sender.send(ADMIN, communities.close_day(COMMUNITY, DAY))
+    relay(HOMES[0], FIRST, 1)
+    relay(HOMES[0], FIRST + 1, 2)
+    day.sender.send(ADMIN, communities.reopen_day(COMMUNITY, DAY))
+    relay(HOMES[0], FIRST + 1, 2)
+    day.chain.set_time(day.chain.head().timestamp + 2 * DAY_SECONDS)
+    day.sender.send(HOMES[1], accounts.accept_owner(4))
+    relay(HOMES[0], FIRST + 72, 3)
+    relay(HOMES[1], FIRST + 72, 3)
+    replay, steps = walked(day)
+    assert replay.findings == []
+    assert replay.counts["orders"] == 4
+    assert reasons(steps) == {SkipReason.GATE_CLOSED: 1, SkipReason.BAD_SIGNATURE: 1}
 
 
 def test_orders_too_far_ahead_wait_until_the_slot_is_near() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.calendar import first_slot
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import NonceWindow, ProfileOrder, Step
 from otaniemi.contracts.rules.signing import Domain, profile_digest, sign
 from otaniemi.platform.services.admission import AccountState, RefusedError, check_order
@@ -15,7 +16,7 @@ from otaniemi.platform.store.members import Member
 
 from ...support.rules import HOURLY, LAST_CALL
 
-KEY = Key(b"\x07" * 32)
+KEY, OWNER = Key(b"\x07" * 32), Key(b"\x08" * 32)
 DOMAIN = Domain(31_337, "0x" + "11" * 20)
 DAY = 19_576  # 2023-08-07
 RULES = replace(HOURLY, sessions=(LAST_CALL,))
@@ -23,10 +24,15 @@ SLOT = first_slot(RULES, DAY)
 NOW = SLOT * 3600 - 7200
 
 
-def check(offsets: list[int], held: dict[int, int] | None = None) -> None:
+def check(
+    offsets: list[int],
+    held: dict[int, int] | None = None,
+    limits: DeviceLimits | None = None,
+    owner: Key = OWNER,
+) -> None:
     steps = tuple(Step(SLOT + offset, 10_000, 100, 0, True) for offset in offsets)
     profile = ProfileOrder(7, 1, 0, 0, False, 0, NOW + 10**6, steps)
-    member = Member(7, 1, KEY.address, KEY.address, bytes(32), "Aino")
+    member = Member(7, 1, owner.address, KEY.address, bytes(32), "Aino", limits)
     state = AccountState(member, 10**12, 0, 0, NonceWindow(), 0, 1)
     check_order(
         profile, sign(KEY.secret, profile_digest(DOMAIN, profile)), state, held or {}, RULES, DOMAIN, NOW
@@ -48,3 +54,19 @@ def test_the_64th_order_of_a_slot_passes_and_the_65th_is_refused() -> None:
     with pytest.raises(RefusedError, match="fewer than 64 orders") as refusal:
         check([0, 0, 1], {SLOT: 62, SLOT + 1: 64})
     assert (refusal.value.field, refusal.value.value) == ("steps[2].slot", SLOT + 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "field"),
+    [
+        (DeviceLimits(NOW, 100, 0, 20_000), "signature"),
+        (DeviceLimits(NOW + 1, 99, 0, 20_000), "steps[0].quantity"),
+        (DeviceLimits(NOW + 1, 100, 10_001, 20_000), "steps[0].price"),
+    ],
+)
+def test_what_the_owner_did_not_let_the_device_sign_is_refused(limits: DeviceLimits, field: str) -> None:
+    with pytest.raises(RefusedError, match="device key") as refusal:
+        check([0], limits=limits)
+    assert refusal.value.field == field
+    check([0], limits=limits, owner=KEY)
+    check([0], limits=DeviceLimits(NOW + 1, 100, 10_000, 10_000))

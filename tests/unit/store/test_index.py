@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, func, select
 
 from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import Line, Reference
 from otaniemi.contracts.rules.orders import Book, Market, Order, SkipReason
 from otaniemi.contracts.rules.schedules import Nomination
@@ -84,6 +85,16 @@ def test_a_forgotten_block_leaves_the_keys_that_were_there_before(transaction: C
     members.approve_meter(transaction, 7, b"\x09" * 32, 3)
     changed = replace(MEMBER, device="0x" + "c" * 40, meter=b"\x09" * 32)
     assert members.of_community(transaction, 1) == [changed]
+    limits = DeviceLimits(2**33, 500, -10, 10)
+    members.limit_device(transaction, 7, limits, 4)
+    members.hand_over(transaction, 7, "0x" + "d" * 40, 5)
+    assert members.of_owner(transaction, "0x" + "d" * 40) == [
+        replace(changed, limits=limits, owner="0x" + "d" * 40)
+    ]
+    chain_index.forget_from(transaction, 5)
+    assert members.get(transaction, 7) == replace(changed, limits=limits)
+    members.rotate_device(transaction, 7, "0x" + "e" * 40, 5)
+    assert members.get(transaction, 7) == replace(changed, device="0x" + "e" * 40)
     chain_index.forget_from(transaction, 3)
     assert members.get(transaction, 7) == replace(changed, meter=MEMBER.meter)
     chain_index.forget_from(transaction, 2)

@@ -15,10 +15,11 @@ from otaniemi.contracts.chain.node import Chain
 from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules.bills import AccountBill, Bills, LineProof
 from otaniemi.contracts.rules.calendar import Rules, Session
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import LINE_TREE, Line
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
-from otaniemi.contracts.rules.orders import Market, NonceWindow
+from otaniemi.contracts.rules.orders import PRICE_BIAS, Market, NonceWindow, Order
 from otaniemi.contracts.rules.resume import Progress
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, address_bytes
@@ -112,12 +113,25 @@ class Accounts(Contract):
         return self._call("register", "approveMeter", account, product, meter)
 
     def grant_module(self, module: str, role: int) -> Call:
-        """Make a contract a module: 1 market, 2 settlement, 0 none. ADMIN only."""
+        """Make a contract a module: 1 market, 2 settlement, 0 none; at once before the first account. ADMIN only."""
         return self._call("deploy", "grantModule", module, role)
 
     def set_device_key(self, account: int, key: str) -> Call:
         """Let ``key`` order and nominate for the account. Owner only."""
         return self._call("register", "setDeviceKey", account, key)
+
+    def set_limited_device_key(self, account: int, key: str, limits: DeviceLimits) -> Call:
+        """Let ``key`` order and nominate for the account within ``limits``. Owner only."""
+        values = limits.expires_at, limits.most_wh, limits.price_min, limits.price_max
+        return self._call("register", "setLimitedDeviceKey", account, key, *values)
+
+    def propose_owner(self, account: int, owner: str) -> Call:
+        """Name the next owner, who may accept after the delay; the zero address takes that back. Owner only."""
+        return self._call("register", "proposeOwner", account, owner)
+
+    def accept_owner(self, account: int) -> Call:
+        """Become the owner. Named successor only."""
+        return self._call("register", "acceptOwner", account)
 
     def revoke_device_key(self, account: int) -> Call:
         """Take the device key away at once. Owner only."""
@@ -150,6 +164,14 @@ class Accounts(Contract):
     def may_order(self, account: int, key: str) -> bool:
         """Whether ``key`` is the owner's or the device key of the account."""
         return bool(self._view("mayOrder", account, key))
+
+    def limits_for(self, account: int, key: str) -> DeviceLimits | None:
+        """What limits ``key`` of the account; None where nothing does."""
+        word = int(self._view("limitsFor", account, key))
+        if word == 0:
+            return None
+        low, high = (word >> 32 & 0xFFFFFFFF) - PRICE_BIAS, (word & 0xFFFFFFFF) - PRICE_BIAS
+        return DeviceLimits(word >> 96, word >> 64 & 0xFFFFFFFF, low, high)
 
     def free_of(self, account: int) -> int:
         """Free balance of an account."""
@@ -199,6 +221,14 @@ class Communities(Contract):
         """Change the rules from a trading day on, at least 10 days ahead. ADMIN only."""
         return self._call("deploy", "change", community, from_day, *rules_arguments(rules))
 
+    def close_day(self, community: int, day: int) -> Call:
+        """Keep markets of a day that have no orders yet from taking any. GUARDIAN only."""
+        return self._call("guard", "closeDay", community, day)
+
+    def reopen_day(self, community: int, day: int) -> Call:
+        """End ``close_day``. ADMIN only."""
+        return self._call("guard", "reopenDay", community, day)
+
     def community_count(self) -> int:
         """Number of communities, which is the highest."""
         return int(self._view("communityCount"))
@@ -221,6 +251,12 @@ class CallAuction(Contract):
         """Place an order in the caller's own transaction. [micro-token/kWh, Wh]"""
         arguments = (market.key, account, price, quantity, source, buy, nonce)
         return self._call("order", "placeOrder", *arguments)
+
+    def place_order_of_wallet(self, order: Order, signature: bytes) -> Call:
+        """Place an order that the owner, a contract wallet, accepts as its own (EIP-1271). [micro-token/kWh, Wh]"""
+        o = order
+        arguments = (o.market.key, o.account, o.price, o.quantity, o.source, o.buy, o.nonce, o.valid_to)
+        return self._call("order", "placeOrderOfWallet", *arguments, signature)
 
     def relay_orders(self, market: Market, wire: bytes) -> Call:
         """Append signed orders of one market, as ``Order.wire`` packs them; those that fail are skipped."""

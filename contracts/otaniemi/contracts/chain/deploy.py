@@ -17,7 +17,7 @@ from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.signing import address_bytes, checksum
 
-REGISTRAR_ROLE = 1
+REGISTRAR_ROLE, GUARDIAN_ROLE = 1, 2
 MARKET_MODULE, SETTLEMENT_MODULE = 1, 2
 
 ADMIN, DELAY = "admin", "withdrawal_delay"
@@ -135,11 +135,11 @@ def deploy(
 ) -> Deployment:
     """Create all contracts and one community with ``rules``, and return where they are.
 
-    The accounts of the parties are opened first and take the place of those in ``rules``.
+    The admin is guardian too. The accounts of the parties are opened first and take the place of those in ``rules``.
     ``withdrawal_delay`` is in seconds.
     """
     addresses = create_contracts(sender, admin, withdrawal_delay)
-    sender.send_all([(admin, call) for call in _grants(sender, addresses, registrar.address)])
+    sender.send_all([(admin, call) for call in _grants(sender, addresses, registrar.address, admin.address)])
     community, actual = create_community(sender, admin, registrar, addresses, parties, rules)
     return Deployment(sender.chain.chain_id, bytes(32), addresses, community, actual)
 
@@ -180,13 +180,17 @@ def create_community(
     return community, actual
 
 
-def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str) -> list[Call]:
+def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, guardian: str) -> list[Call]:
     manager = AccessManager(sender.chain, addresses["AccessManager"])
     accounts = Accounts(sender.chain, addresses["Accounts"])
+    communities = Communities(sender.chain, addresses["Communities"])
     return [
         manager.label_role(REGISTRAR_ROLE, "REGISTRAR"),
         manager.set_target_function_role(accounts, ("register", "approveMeter"), REGISTRAR_ROLE),
         manager.grant_role(REGISTRAR_ROLE, registrar),
+        manager.label_role(GUARDIAN_ROLE, "GUARDIAN"),
+        manager.set_target_function_role(communities, ("closeDay",), GUARDIAN_ROLE),
+        manager.grant_role(GUARDIAN_ROLE, guardian),
         accounts.grant_module(addresses["CallAuction"], MARKET_MODULE),
         accounts.grant_module(addresses["Settlement"], SETTLEMENT_MODULE),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import Market
 
 
@@ -44,6 +45,46 @@ class DeviceKeySet(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceKeyLimited(Event):
+    """Limits of the device key that was just set, as ``rules.keys.DeviceLimits``."""
+
+    account: int
+    expires_at: int
+    most_wh: int
+    price_min: int
+    price_max: int
+
+    @property
+    def limits(self) -> DeviceLimits:
+        """The limits together."""
+        return DeviceLimits(self.expires_at, self.most_wh, self.price_min, self.price_max)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerChanged(Event):
+    """The account has another owner."""
+
+    account: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayClosed(Event):
+    """Markets of the day that have no orders yet take none."""
+
+    community: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayReopened(Event):
+    """Markets of the day can be opened again."""
+
+    community: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class MeterApproved(Event):
     """A meter was bound to an account and product."""
 
@@ -54,10 +95,11 @@ class MeterApproved(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModuleGranted(Event):
-    """A contract became a module (1 market, 2 settlement) or stopped being one (0)."""
+    """A contract becomes a module (1 market, 2 settlement) or stops being one (0) at a time [Unix s]."""
 
     module: str
     role: int
+    effective_from: int
 
 
 @dataclass(frozen=True, slots=True)

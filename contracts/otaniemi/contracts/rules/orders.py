@@ -37,7 +37,7 @@ _PROFILE_HEAD_BYTES = 4 + 1 + 4 + 8 + 2
 
 
 class SkipReason(IntEnum):
-    """Why a relayed order was skipped; the first failing check in this order."""
+    """Why a relayed order was skipped; the first failing check in this order, ``KEY_LIMITED`` after ``NONCE_USED``."""
 
     MALFORMED = 1
     UNKNOWN_ACCOUNT = 2
@@ -51,6 +51,7 @@ class SkipReason(IntEnum):
     QUANTITY_OUT_OF_RANGE = 10
     INSUFFICIENT_COLLATERAL = 11
     MARKET_FULL = 12
+    KEY_LIMITED = 13
 
 
 class Market(NamedTuple):

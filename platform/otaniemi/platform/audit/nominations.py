@@ -35,8 +35,8 @@ class NominationJudge:
         for nomination, signature in decode_nominations(community, product, wire):
             reason = self._judge(nomination, rules, day, direct=False)
             if reason is None or reason > SkipReason.BAD_SIGNATURE:
-                # The signature comes before gate and limits in the order of checks.
-                reason = reason if self._signed(nomination, signature) else SkipReason.BAD_SIGNATURE
+                # Signature and limits of the key come before the gate in the order of checks.
+                reason = self._authorise(nomination, signature) or reason
             if reason is None:
                 accepted.append(nomination)
                 continue
@@ -52,6 +52,9 @@ class NominationJudge:
         reason = self._judge(nomination, rules, day, direct=True)
         account = self.state.accounts.get(nomination.account)
         if reason is not None or account is None or not account.may_order(sender):
+            return []
+        limits = account.limits_for(sender)
+        if limits is not None and not limits.permit_schedule(nomination.wh, self.now):
             return []
         return self._accepted(nomination.community, nomination.product, day, [nomination])
 
@@ -81,10 +84,16 @@ class NominationJudge:
         limit = rules.connection_limit_wh
         return None if all(-limit <= wh <= limit for wh in n.wh) else SkipReason.QUANTITY_OUT_OF_RANGE
 
-    def _signed(self, nomination: Nomination, signature: bytes) -> bool:
+    def _authorise(self, nomination: Nomination, signature: bytes) -> SkipReason | None:
+        """Why the signature does not count, if it does not."""
         self.signatures += 1
+        account = self.state.accounts[nomination.account]
         try:
             signer = recover(nomination_digest(self.domain, nomination), signature)
         except SignatureError:
-            return False
-        return self.state.accounts[nomination.account].may_order(signer)
+            return SkipReason.BAD_SIGNATURE
+        if not account.may_order(signer):
+            return SkipReason.BAD_SIGNATURE
+        limits = account.limits_for(signer)
+        permitted = limits is None or limits.permit_schedule(nomination.wh, self.now)
+        return None if permitted else SkipReason.KEY_LIMITED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from otaniemi.contracts.chain.events import Event, OrdersAccepted, OrderSkipped
@@ -15,6 +16,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_start,
 )
 from otaniemi.contracts.rules.errors import FieldError, SignatureError
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import (
     MARKET_CAPACITY,
     Market,
@@ -58,11 +60,11 @@ class OrderJudge:
         events: list[Event] = []
         for order, signature in decode_orders(market, wire):
             reason = SkipReason.MALFORMED if order.source > max(Source) else None
-            reason = reason or self._authorise(order, signature)
-            nano = 0
+            limits, nano = None, 0
             if reason is None:
-                free = self.state.ledger.free[order.account]
-                reason, nano = self._judge(shelf, order.price, order.quantity, order.buy, free, False, 0)
+                reason, limits = self._authorise(order, signature)
+            if reason is None:
+                reason, nano = self._judge_order(shelf, order, limits, direct=False)
             if reason is not None:
                 events.append(OrderSkipped(market, order.account, order.nonce, reason))
                 continue
@@ -94,8 +96,7 @@ class OrderJudge:
             return []
         if not account.nonces.usable(order.nonce):
             return []
-        free = self.state.ledger.free[order.account]
-        reason, nano = self._judge(shelf, order.price, order.quantity, order.buy, free, True, 0)
+        reason, nano = self._judge_order(shelf, order, account.limits_for(sender), direct=True)
         if reason is not None:
             return []
         shelf.added.append(order.record())
@@ -111,8 +112,10 @@ class OrderJudge:
             market = Market(profile.community, profile.product, slot, profile.session)
             return OrderSkipped(market, profile.account, profile.nonce, reason)
 
-        reason = None if canonical and _well_formed(profile, calendar) else SkipReason.MALFORMED
-        reason = reason or self._authorise(profile, signature)
+        reason: SkipReason | None = SkipReason.MALFORMED
+        limits = None
+        if canonical and _well_formed(profile, calendar):
+            reason, limits = self._authorise(profile, signature)
         if reason is not None:
             return [skipped(profile.steps[0].slot if profile.steps else 0, reason)]
         free = self.state.ledger.free[profile.account]
@@ -122,7 +125,7 @@ class OrderJudge:
                 before = before + 1 if step.slot == previous else 0
                 previous = step.slot
                 shelf = self._shelf(shelves, profile, step.slot)
-                fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, left, False, before)
+                fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, limits, left, before)
                 if fault is not None:
                     return [skipped(step.slot, fault)]
                 left -= nano
@@ -130,7 +133,7 @@ class OrderJudge:
         need, last = 0, None
         for step, (_, record) in zip(profile.steps, profile.records(), strict=True):
             shelf = self._shelf(shelves, profile, step.slot)
-            fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, free - need, False, 0)
+            fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, limits, free - need, 0)
             if fault is not None:
                 events.append(skipped(step.slot, fault))
                 continue
@@ -142,6 +145,10 @@ class OrderJudge:
 
     def _open(self, market: Market) -> _Shelf:
         rules, count = self.state.rules_of(market), self.state.count(market)
+        if rules is not None and count == 0:
+            # The guardian closes markets that have no orders yet.
+            day = day_of_slot(rules, market.slot)
+            rules = None if (market.community, day) in self.state.closed else rules
         # A market that has orders was near enough when they came.
         far = rules is not None and slot_start(rules, market.slot) > self.now + MAX_LEAD_SECONDS
         return _Shelf(market, rules, count, far and count == 0)
@@ -152,37 +159,61 @@ class OrderJudge:
             shelves[slot] = self._open(market)
         return shelves[slot]
 
-    def _authorise(self, order: Order | ProfileOrder, signature: bytes) -> SkipReason | None:
-        """Checks 2 to 6."""
+    def _authorise(
+        self, order: Order | ProfileOrder, signature: bytes
+    ) -> tuple[SkipReason | None, DeviceLimits | None]:
+        """Checks 2 to 6, and what limits the key that signed."""
         account = self.state.accounts.get(order.account)
         if account is None or account.community != order.community:
-            return SkipReason.UNKNOWN_ACCOUNT
+            return SkipReason.UNKNOWN_ACCOUNT, None
         if order.product not in account.products:
-            return SkipReason.NO_METER
+            return SkipReason.NO_METER, None
         if order.valid_to < self.now:
-            return SkipReason.EXPIRED
+            return SkipReason.EXPIRED, None
         self.signatures += 1
         try:
             signer = recover(self._digest(order), signature)
         except SignatureError:
-            return SkipReason.BAD_SIGNATURE
+            return SkipReason.BAD_SIGNATURE, None
         if not account.may_order(signer):
-            return SkipReason.BAD_SIGNATURE
-        return None if account.nonces.usable(order.nonce) else SkipReason.NONCE_USED
+            return SkipReason.BAD_SIGNATURE, None
+        if not account.nonces.usable(order.nonce):
+            return SkipReason.NONCE_USED, None
+        return None, account.limits_for(signer)
 
     def _digest(self, order: Order | ProfileOrder) -> bytes:
         if isinstance(order, Order):
             return order_digest(self.domain, order)
         return profile_digest(self.domain, order)
 
-    def _judge(
-        self, shelf: _Shelf, price: int, quantity: int, buy: bool, free: int, direct: bool, before: int
+    def _judge_order(
+        self, shelf: _Shelf, order: Order, limits: DeviceLimits | None, direct: bool
     ) -> tuple[SkipReason | None, int]:
-        """Checks 7 to 12 of a record and what it locks; ``before`` records will come before it."""
+        """Checks of a single order from the limits of its key on, and what it locks."""
+        free = self.state.ledger.free[order.account]
+        # The limits are not asked about an order of nothing, which its market refuses.
+        asked = limits if order.quantity else None
+        gate = direct_gate if direct else relay_gate
+        return self._judge(shelf, order.price, order.quantity, order.buy, asked, free, 0, gate)
+
+    def _judge(
+        self,
+        shelf: _Shelf,
+        price: int,
+        quantity: int,
+        buy: bool,
+        limits: DeviceLimits | None,
+        free: int,
+        before: int,
+        gate_of: Callable[[Rules, int, int], int] = relay_gate,
+    ) -> tuple[SkipReason | None, int]:
+        """Checks of a record from its key's limits on, and what it locks; ``before`` records will come before it."""
         rules, market = shelf.rules, shelf.market
+        if limits is not None and not limits.permit_order(price, quantity, self.now):
+            return SkipReason.KEY_LIMITED, 0
         if rules is None:
             return SkipReason.GATE_CLOSED, 0
-        gate = (direct_gate if direct else relay_gate)(rules, market.slot, market.session)
+        gate = gate_of(rules, market.slot, market.session)
         nano = lock(rules, buy, price, quantity)
         failures = (
             (self.now >= gate, SkipReason.GATE_CLOSED),

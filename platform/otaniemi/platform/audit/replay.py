@@ -12,6 +12,7 @@ from otaniemi.contracts.chain.deploy import CONTRACTS, MARKET_MODULE, SETTLEMENT
 from otaniemi.contracts.rules.calendar import slot_start
 from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
+from otaniemi.contracts.rules.keys import EXIT_WINDOW
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
 from otaniemi.contracts.rules.schedules import Nomination, decode_entries
@@ -58,6 +59,10 @@ class Replay:
             e.Transfer: self._transfer,
             e.Registered: self._registered,
             e.DeviceKeySet: self._device_key,
+            e.DeviceKeyLimited: self._device_key_limited,
+            e.OwnerChanged: self._owner_changed,
+            e.DayClosed: self._day_closed,
+            e.DayReopened: self._day_reopened,
             e.MeterApproved: self._meter_approved,
             e.ModuleGranted: self._module_granted,
             e.Deposited: self._deposited,
@@ -144,6 +149,13 @@ class Replay:
                 expected = orders.relay_profiles(a["community"], a["product"], a["session"], a["profiles"])
             case "placeOrder":
                 expected = orders.place_order(_direct_order(a, now), step.sender)
+            case "placeOrderOfWallet":
+                # Whether the wallet accepts the signature is its own code's to say; the contract asked it.
+                direct = _direct_order(a, now)
+                owner = (
+                    self.state.accounts[direct.account].owner if direct.account in self.state.accounts else ""
+                )
+                expected = orders.place_order(direct, owner)
             case "nominateBatch":
                 expected = nominations.nominate_batch(
                     a["community"], a["product"], a["day"], a["nominations"]
@@ -164,14 +176,35 @@ class Replay:
         return ()
 
     def _device_key(self, event: e.DeviceKeySet, _: Step) -> Iterable[str]:
-        self.state.accounts[event.account].order_key = event.key
+        account = self.state.accounts[event.account]
+        account.order_key, account.limits = event.key, None
+        return ()
+
+    def _device_key_limited(self, event: e.DeviceKeyLimited, _: Step) -> Iterable[str]:
+        self.state.accounts[event.account].limits = event.limits
+        return ()
+
+    def _owner_changed(self, event: e.OwnerChanged, _: Step) -> Iterable[str]:
+        self.state.accounts[event.account].owner = event.owner
+        return ()
+
+    def _day_closed(self, event: e.DayClosed, _: Step) -> Iterable[str]:
+        self.state.closed.add((event.community, event.day))
+        return ()
+
+    def _day_reopened(self, event: e.DayReopened, _: Step) -> Iterable[str]:
+        self.state.closed.discard((event.community, event.day))
         return ()
 
     def _meter_approved(self, event: e.MeterApproved, _: Step) -> Iterable[str]:
         self.state.accounts[event.account].products.add(event.product)
         return ()
 
-    def _module_granted(self, event: e.ModuleGranted, _: Step) -> Iterable[str]:
+    def _module_granted(self, event: e.ModuleGranted, step: Step) -> Iterable[str]:
+        # Before anyone has an account there is nobody to give time to leave.
+        right = step.time + (EXIT_WINDOW if self.state.accounts else 0)
+        if event.effective_from != right:
+            yield f"gives {event.module} a role from {event.effective_from} on, not from {right}"
         addresses = self.deployment.addresses
         rightful = {addresses["CallAuction"]: MARKET_MODULE, addresses["Settlement"]: SETTLEMENT_MODULE}
         if event.role not in (0, rightful.get(event.module)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from otaniemi.contracts.chain.events import Cleared
 from otaniemi.contracts.rules.calendar import Rules, day_of_slot
 from otaniemi.contracts.rules.clearing import Clearing
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.ledger import Ledger
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market, NonceWindow
@@ -18,17 +19,22 @@ Prices = tuple[tuple[int, int], ...]
 
 @dataclass
 class Account:
-    """An account: keys, metered products, nonces."""
+    """An account: keys and what limits the device's, metered products, nonces."""
 
     community: int
     owner: str
     order_key: str
+    limits: DeviceLimits | None = None
     products: set[int] = field(default_factory=set)
     nonces: NonceWindow = field(default_factory=NonceWindow)
 
     def may_order(self, key: str) -> bool:
         """Whether ``key`` may order and nominate for the account."""
         return key in (self.owner, self.order_key)
+
+    def limits_for(self, key: str) -> DeviceLimits | None:
+        """What limits ``key``; nothing limits the owner's."""
+        return None if key == self.owner else self.limits
 
 
 @dataclass
@@ -47,10 +53,13 @@ class State:
     nominations : mapping of (community, product, day) to list of batches of Nomination
     tariffs : mapping of (community, feed, day) to prices
     meters : mapping of (community, product, slot) to MeterReport
+    closed : set of (community, day)
+        Whose markets take no first order.
     escrow_micro : int
         Tokens that ``Accounts`` holds. [micro-token]
     """
 
+    closed: set[tuple[int, int]] = field(default_factory=set)
     accounts: dict[int, Account] = field(default_factory=dict)
     versions: defaultdict[int, list[tuple[int, Rules]]] = field(default_factory=lambda: defaultdict(list))
     batches: defaultdict[Market, list[bytes]] = field(default_factory=lambda: defaultdict(list))

@@ -20,6 +20,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_start,
 )
 from otaniemi.contracts.rules.errors import SignatureError
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import MAX_REFERENCES
 from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, Step, lock
 from otaniemi.contracts.rules.schedules import Nomination
@@ -60,8 +61,9 @@ class RefusedError(OtaniemiError):
 class AccountState:
     """An account with its money [nano-token] and the numbers that its next messages may carry.
 
-    ``pending_nano`` has been asked for and can be taken from ``pending_from`` [Unix s] on; both are 0 without
-    a withdrawal. ``next_nonce`` and ``next_seq`` lie above all that is on the chain or on its way there.
+    ``pending_nano`` has been asked for and can be taken from
+    ``pending_from`` [Unix s] on; both are 0 without a withdrawal. ``next_nonce`` and ``next_seq`` lie above all that
+    is on the chain or on its way there.
     """
 
     member: Member
@@ -110,7 +112,7 @@ def check_order(
     if order.session >= len(rules.sessions):
         raise RefusedError("session", order.session, f"0 .. {len(rules.sessions) - 1}")
     digest = order_digest(domain, order) if isinstance(order, Order) else profile_digest(domain, order)
-    _check_signature(digest, signature, state.member)
+    limits = state.member.limits_for(_check_signature(digest, signature, state.member))
     if not state.nonces.usable(order.nonce):
         raise RefusedError("nonce", order.nonce, f"an unused one, such as {state.next_nonce}")
     steps = _steps(order)
@@ -122,6 +124,8 @@ def check_order(
     count = Counter(held)
     for place, step in enumerate(steps):
         where = "" if isinstance(order, Order) else f"steps[{place}]."
+        if limits is not None:
+            _check_limits(step, limits, now, where)
         _check_step(step, order.session, rules, now, where)
         count[step.slot] += 1
         if count[step.slot] > MAX_REFERENCES:
@@ -147,7 +151,11 @@ def check_nomination(
         The first field that is in the way.
     """
     _check_place(nomination.community, nomination.product, member, rules)
-    _check_signature(nomination_digest(domain, nomination), signature, member)
+    digest = nomination_digest(domain, nomination)
+    limits = member.limits_for(_check_signature(digest, signature, member))
+    if limits is not None and not limits.permit_schedule(nomination.wh, now):
+        valid = f"within the device key's limits: up to {limits.most_wh} Wh, before {limits.expires_at}"
+        raise RefusedError("wh", f"up to {max(map(abs, nomination.wh), default=0)} Wh at {now}", valid)
     if nomination.seq < 1:
         raise RefusedError("seq", nomination.seq, "1 or more")
     if not nomination.wh:
@@ -187,7 +195,23 @@ def _check_place(community: int, product: int, member: Member, rules: Rules) -> 
         raise RefusedError("product", product, traded)
 
 
-def _check_signature(digest: bytes, signature: bytes, member: Member) -> None:
+def _check_limits(step: Step, limits: DeviceLimits, now: int, where: str) -> None:
+    """Refuse what the owner did not let the device key sign."""
+    if now >= limits.expires_at:
+        raise RefusedError(
+            "signature", f"of a device key at {now}", f"before it expired at {limits.expires_at}"
+        )
+    if step.quantity > limits.most_wh:
+        raise RefusedError(
+            f"{where}quantity", step.quantity, f"up to {limits.most_wh} Wh with the device key"
+        )
+    if not limits.price_min <= step.price <= limits.price_max:
+        valid = f"{limits.price_min} .. {limits.price_max} with the device key"
+        raise RefusedError(f"{where}price", step.price, valid)
+
+
+def _check_signature(digest: bytes, signature: bytes, member: Member) -> str:
+    """Who signed."""
     valid = f"signed by the device key {member.device} or the owner {member.owner}"
     try:
         signer = recover(digest, signature)
@@ -195,6 +219,7 @@ def _check_signature(digest: bytes, signature: bytes, member: Member) -> None:
         raise RefusedError("signature", str(error), valid) from error
     if signer not in (member.owner, member.device):
         raise RefusedError("signature", f"that of {signer}", valid)
+    return signer
 
 
 def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) -> None:

@@ -50,6 +50,10 @@ def index_events(
                 members.register(transaction, account, community, owner, block)
             case events.DeviceKeySet(account, key):
                 members.rotate_device(transaction, account, key, block)
+            case events.DeviceKeyLimited(account):
+                members.limit_device(transaction, account, event.limits, block)
+            case events.OwnerChanged(account, owner):
+                members.hand_over(transaction, account, owner, block)
             case events.MeterApproved(account, _, meter):
                 members.approve_meter(transaction, account, meter, block)
             case _:

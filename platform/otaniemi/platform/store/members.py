@@ -6,11 +6,12 @@ before. Names are private and stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.platform.store.database import insert
 from otaniemi.platform.store.schema import members, names
 
@@ -19,7 +20,10 @@ NO_METER = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account of a community; addresses are checksummed, ``meter`` is the meter's 32-byte id."""
+    """An account of a community; addresses are checksummed, ``meter`` is the meter's 32-byte id.
+
+    ``limits`` are those of the device key, None where there are none.
+    """
 
     account: int
     community: int
@@ -27,20 +31,42 @@ class Member:
     device: str
     meter: bytes
     name: str
+    limits: DeviceLimits | None = None
+
+    def limits_for(self, key: str) -> DeviceLimits | None:
+        """What limits ``key``; nothing limits the owner's."""
+        return None if key == self.owner else self.limits
 
 
 def register(transaction: Connection, account: int, community: int, owner: str, block: int) -> None:
     """Enter an account that ``block`` opened, whose owner orders for it and which has no meter yet."""
     _enter(
         transaction,
-        {"account": account, "community": community, "owner": owner, "device": owner, "meter": NO_METER},
+        {
+            "account": account,
+            "community": community,
+            "owner": owner,
+            "device": owner,
+            "limits": None,
+            "meter": NO_METER,
+        },
         block,
     )
 
 
 def rotate_device(transaction: Connection, account: int, device: str, block: int) -> None:
-    """Note the new device key of ``account`` that ``block`` brought."""
-    _change(transaction, account, {"device": device}, block)
+    """Note the new device key of ``account`` that ``block`` brought; what limited the old one is past."""
+    _change(transaction, account, {"device": device, "limits": None}, block)
+
+
+def limit_device(transaction: Connection, account: int, limits: DeviceLimits, block: int) -> None:
+    """Note what limits the device key of ``account`` from ``block`` on."""
+    _change(transaction, account, {"limits": list(astuple(limits))}, block)
+
+
+def hand_over(transaction: Connection, account: int, owner: str, block: int) -> None:
+    """Note the new owner of ``account`` that ``block`` brought."""
+    _change(transaction, account, {"owner": owner}, block)
 
 
 def approve_meter(transaction: Connection, account: int, meter: bytes, block: int) -> None:
@@ -74,7 +100,7 @@ _later = members.alias()
 _NEWEST = members.c.block == (
     select(func.max(_later.c.block)).where(_later.c.account == members.c.account).scalar_subquery()
 )
-_KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "meter"))
+_KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "limits", "meter"))
 _MEMBERS = (
     select(*_KEPT, names.c.name)
     .outerjoin(names, names.c.account == members.c.account)
@@ -92,6 +118,7 @@ def _members(transaction: Connection, condition: ColumnElement[bool]) -> list[Me
             row.device,
             row.meter,
             row.name or f"account {row.account}",
+            row.limits and DeviceLimits(*row.limits),
         )
         for row in transaction.execute(_MEMBERS.where(condition))
     ]

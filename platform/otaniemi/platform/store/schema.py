@@ -10,7 +10,7 @@ and signed messages are raw bytes.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
@@ -45,6 +45,7 @@ members = Table(
     _number("community"),
     Column("owner", String(42), nullable=False, index=True),
     Column("device", String(42), nullable=False),
+    Column("limits", JSON(none_as_null=True), nullable=True),
     Column("meter", LargeBinary(32), nullable=False),
 )
 """An account as each block that changed it left it; the newest row counts."""
