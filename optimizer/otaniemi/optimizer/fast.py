@@ -141,9 +141,11 @@ class _Fast:
         self._adopt(self._first())
         if not self._late():
             self._price_rounds(_ROOT_ROUNDS)
-            self._dive()
-            self._search_blocks()
-            self._branch()
+            self._adopt(self._likeliest())
+            if not self._good():
+                self._dive()
+                self._search_blocks()
+                self._branch()
         return self._result()
 
     @property
@@ -234,7 +236,7 @@ class _Fast:
             left = self._master.value - node.coarse
             if self._cost - node.bound <= self._gap or self._late():
                 return
-            if left <= self._gap / 4 or left > _STALLED * before[-_PATIENCE]:
+            if left <= self._gap / 4 or (not node.decided and left > _STALLED * before[-_PATIENCE]):
                 break
             before.append(left)
             if not self._price():
@@ -288,8 +290,7 @@ class _Fast:
             self._master.allow(d, starts)
         self._price_rounds(rounds)
         node.weights = [self._master.weights(d) for d in range(thermal, thermal + len(node.starts))]
-        devices = range(thermal + len(node.starts))
-        self._adopt([self._master.schedules[d][int(self._master.weights(d).argmax())] for d in devices])
+        self._adopt(self._likeliest())
 
     def _split(self, node: _Node) -> list[_Node]:
         """Two halves of the window of the appliance that is most torn; none if all are decided."""
@@ -336,6 +337,11 @@ class _Fast:
             start = wanted.starts[appliance.name]
             first.append(self._master.schedules[d][allowed.index(start) if start in allowed else 0])
         return first
+
+    def _likeliest(self) -> list[Levels]:
+        """Every device's schedule of most weight."""
+        weights = [self._master.weights(d) for d in range(len(self._master.schedules))]
+        return [own[int(w.argmax())] for own, w in zip(self._master.schedules, weights, strict=True)]
 
     def _kwh(self, plan: list[Levels]) -> Floats:
         energy = np.zeros(self._house.slots)

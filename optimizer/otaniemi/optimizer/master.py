@@ -147,7 +147,6 @@ class Master:
         self._program = rows.program()
         self._columns, self._row_count = rows.columns, rows.rows
         self._highs = quiet_solver()
-        self._highs.setOptionValue("presolve", "off")
         self._highs.setOptionValue("solver", "simplex")
         pass_program(self._highs, self._program)
 
@@ -280,6 +279,8 @@ class Master:
             self._highs.run()
             if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
                 return False
+        # Only the first solve, from nothing, gains by presolve.
+        self._highs.setOptionValue("presolve", "off")
         # New columns leave the last solution feasible, which suits the primal method.
         self._strategy = _PRIMAL
         found: Any = self._highs.getSolution()
