@@ -37,8 +37,8 @@ from otaniemi.optimizer.rules import rule_choices
 from otaniemi.optimizer.solver import PROVEN_EUR, Ints
 
 _ROUNDS, _GAP = 150, 2e-4
-_SHARE_OF_BEST = 0.8
-"""Weight of the duals of the best bound in those that are priced."""
+_SHARE, _LEAST_SHARE, _STEP = 0.8, 0.5, 0.1
+"""Weight of the centre's duals in those that are priced: at first, at least, and how fast it moves."""
 _CELLS, _FINE_CELLS = 1000, 8000
 _POINTS, _FINE_POINTS = 10000, 60000
 _ENDS = 8
@@ -202,7 +202,7 @@ class _Fast:
 
     def _lower_bound(self, duals: Floats, flow_part: float) -> None:
         """Bound the node by these duals; those of its best bound are its centre."""
-        part = self._thermal_part(duals, _POINTS)
+        part = self._thermal_part(duals, _FINE_POINTS if self._node.decided else _POINTS)
         self._bound_node(self._node, _Centre(duals, flow_part, part, part))
 
     def _thermal_part(self, duals: Floats, points: int) -> float:
@@ -228,7 +228,7 @@ class _Fast:
 
     def _price_rounds(self, rounds: int) -> None:
         """Rounds of pricing until the node holds no better plan, or little is gained by more of them."""
-        node = self._node
+        node, self._share = self._node, _SHARE
         before = [np.inf] * _PATIENCE
         for _ in range(min(rounds, self._rounds)):
             self._rounds -= 1
@@ -247,10 +247,15 @@ class _Fast:
         """Add schedules at duals between the centre and the master's, else at the master's; returns how many."""
         duals = self._master.duals()
         flow_part = self._flow_part(duals)
-        centre = self._node.centre
-        for share, cells in ((_SHARE_OF_BEST, _CELLS), (0.0, _CELLS), (0.5, _FINE_CELLS), (0.0, _FINE_CELLS)):
-            mixed = share * centre.duals + (1.0 - share) * duals
-            self._lower_bound(mixed, share * centre.flow_part + (1.0 - share) * flow_part)
+        centre, share = self._node.centre, self._share
+        for part, cells in ((share, _CELLS), (0.0, _CELLS), (0.5, _FINE_CELLS), (0.0, _FINE_CELLS)):
+            mixed = part * centre.duals + (1.0 - part) * duals
+            before = self._node.coarse
+            self._lower_bound(mixed, part * centre.flow_part + (1.0 - part) * flow_part)
+            if part == share:
+                # Longer steps from the centre while they pay, shorter ones where the master's duals mislead.
+                better = self._node.coarse > before
+                self._share = max(share - _STEP, _LEAST_SHARE) if better else share + _STEP * (1.0 - share)
             new = 0
             for d in range(len(self._pricing)):
                 new += self._add_cheapest(d, self._master.prices(d, mixed), cells=cells)
