@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 
 from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.comfort import within_reach
-from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
+from otaniemi.optimizer.community_relaxation import CommunityRelaxation, balanced, open_local
+from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.home_program import Flows, HomeProgram, State
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.infeasible import check_charges, explain
 from otaniemi.optimizer.shifting import Shifter
-from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, branch_and_bound
+from otaniemi.optimizer.solver import KeptProgram
 from otaniemi.optimizer.stack import Place, Stack
 
 _ROUNDS = 5
@@ -92,9 +92,9 @@ class CommunityModel:
             for house, chosen in zip(houses, self._choices, strict=True)
         ]
         for home in self._homes:
-            _open_local(home, local_fee_eur_per_kwh)
+            open_local(home, local_fee_eur_per_kwh)
         self._stack = Stack(self._homes, [1.0] * len(self._homes))
-        self._stack.attach(_balanced(self._stack).program())
+        self._stack.attach(balanced(self._stack).program())
         self._kept = KeptProgram(self._stack.program)
 
     def set_forecast(self, base_kw: ArrayLike, pv_kw: ArrayLike) -> None:
@@ -210,9 +210,9 @@ def community_optimum(
     Returns
     -------
     CommunityPlan
-        Without appliances and thermal devices the optimum itself. Thermal devices run at any power between their
-        levels in the bound; in the plan, at the levels that come nearest, moved while that pays (`Shifter`). A band
-        that no schedule keeps is widened (`within_reach`).
+        Without appliances and thermal devices the optimum itself. With them the bound is that of a
+        `CommunityRelaxation`; the plan has its starts and the levels nearest to its own, moved while that pays
+        (`Shifter`). A band that no schedule keeps is widened (`within_reach`).
 
     Raises
     ------
@@ -227,7 +227,7 @@ def community_optimum(
     if not any(house.appliances or house.thermal for house in houses):
         return CommunityModel(houses, local_fee_eur_per_kwh).solve()
     loads = [[within_reach(load) for load in house.thermal_loads] for house in houses]
-    choices, bound = _Relaxation(houses, loads, local_fee_eur_per_kwh).choose(node_limit)
+    choices, bound = CommunityRelaxation(houses, loads, local_fee_eur_per_kwh).solve(node_limit)
     model = CommunityModel(houses, local_fee_eur_per_kwh, choices)
     shifters = [
         Shifter(model.home(k), house.tariff, house.slot_hours, loads[k], choices[k].levels)
@@ -262,88 +262,3 @@ def _check_houses(houses: Sequence[House], fee: float) -> None:
 def _has_plan(home: HomeProgram) -> bool:
     """Whether a home keeps its limits on its own; neighbours do not help, they come through the same connection."""
     return KeptProgram(home.program).solve()
-
-
-def _open_local(home: HomeProgram, fee: float) -> None:
-    """Let a home trade freely: what is moved costs the fee, paid where it arrives."""
-    slots = home.house.slots
-    home.set_local_prices(np.full(slots, fee), np.zeros(slots))
-    home.set_local_caps(np.full(slots, INFINITY), np.full(slots, INFINITY))
-
-
-def _balanced(stack: Stack) -> Extension:
-    """The homes' program in which local purchases equal local sales."""
-    extended = Extension(stack.program)
-    slots = stack.places[0].home.house.slots
-    rows, ones = np.arange(slots, dtype=np.int32), np.ones(slots)
-    bought = [place.column("local_buy") for place in stack.places]
-    sold = [place.column("local_sell") for place in stack.places]
-    count = len(stack.places)
-    extended.add_rows(
-        0.0,
-        0.0,
-        np.tile(rows, 2 * count),
-        np.concatenate([*bought, *sold]),
-        np.concatenate([np.tile(ones, count), np.tile(-ones, count)]),
-        slots,
-    )
-    return extended
-
-
-class _Relaxation:
-    """All homes with starts to choose and thermal devices that run at any power between their levels."""
-
-    def __init__(self, houses: Sequence[House], loads: Sequence[Sequence[ThermalLoad]], fee: float) -> None:
-        self._houses, self._loads = houses, loads
-        homes = [HomeProgram(house, np.zeros(house.slots), own_export=True) for house in houses]
-        for home in homes:
-            _open_local(home, fee)
-        self._stack = Stack(homes, [1.0] * len(homes))
-        extended = _balanced(self._stack)
-        self._starts: list[list[Ints]] = []
-        self._levels: list[list[Ints]] = []
-        for house, own, place in zip(houses, loads, self._stack.places, strict=True):
-            dt, none = house.slot_hours, np.zeros(0, np.int8)
-            self._starts.append(
-                [
-                    extended.add_starts([place], appliance, appliance.start_slots(dt, house.slots), dt)
-                    for appliance in house.appliances
-                ]
-            )
-            self._levels.append([extended.add_levels([place], load, dt, none, integer=False) for load in own])
-        self._program = extended.program()
-
-    def choose(self, node_limit: int) -> tuple[list[Choices], float]:
-        """Starts and levels by home, and a proven bound of the whole."""
-        search = branch_and_bound(self._program, None, node_limit)
-        solution, bound = search.solution, search.bound
-        if solution is None and search.feasible:
-            # The nodes did not suffice for a plan of all; the first one is where to start.
-            first = branch_and_bound(self._program, None, None, solutions=1)
-            solution, bound = first.solution, max(bound, first.bound)
-        if solution is None:
-            raise explain(self._stack.places, self._program)
-        return [self._choices(solution, k) for k in range(len(self._houses))], bound
-
-    def _choices(self, solution: Floats, index: int) -> Choices:
-        house = self._houses[index]
-        starts = {
-            appliance.name: appliance.start_slots(house.slot_hours, house.slots)[int(solution[own].argmax())]
-            for appliance, own in zip(house.appliances, self._starts[index], strict=True)
-        }
-        levels = {
-            load.name: _nearest(load, solution[own])
-            for load, own in zip(self._loads[index], self._levels[index], strict=True)
-        }
-        return Choices(starts, levels)
-
-
-def _nearest(load: ThermalLoad, shares: Floats) -> Levels:
-    """Whole levels that have used about as much energy at the end of every slot as shares of levels above 0."""
-    energy = np.cumsum(shares @ load.level_kw[1:])
-    levels = np.zeros(load.slots, np.int8)
-    used = 0.0
-    for slot in range(load.slots):
-        levels[slot] = np.abs(used + load.level_kw - energy[slot]).argmin()
-        used += load.level_kw[levels[slot]]
-    return levels

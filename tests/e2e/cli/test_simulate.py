@@ -20,6 +20,7 @@ SUMMARY = {
     *("cost_community_optimum_eur", "cost_perfect_foresight_eur", "forecast", "market_efficiency"),
     *(
         "imbalance_wh",
+        "discomfort_kelvin_hours",
         "bills",
         "bills_sum_nano",
         "escrow_surplus_nano",
@@ -36,14 +37,26 @@ PARTS = {
 }
 FILES = {"summary.json", "report.html", "deployment.json", "leaves", "store.db", "chain"}
 CENT_EUR = 0.01
+TANK = {
+    "rated_kw": 3.0,
+    "volume_l": 200,
+    "resistance_k_per_kw": 600,
+    "min_c": 45,
+    "max_c": 70,
+    "initial_c": 58,
+    "inlet_c": 12,
+    "ambient_c": 20,
+    "draw_l": [0] * 6 + [30, 40] + [4] * 11 + [30, 20, 0, 0, 0],
+}
 
 
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory, require_measured_data: Path) -> Run:
-    """A day of four measured homes under a community file of one's own."""
+    """A day of four measured homes, one with a tank, under a community file of one's own."""
     folder = tmp_path_factory.mktemp("measured")
     community = json.loads(bundled_community().model_dump_json())
     community["homes"], community["name"] = community["homes"][4:8], "four-of-twelve"
+    community["homes"][0]["water_heater"] = TANK
     (folder / "four.json").write_text(json.dumps(community))
     return simulate(
         folder / "run",
@@ -97,6 +110,12 @@ def test_the_report_opens_without_a_network(run: Run) -> None:
     assert not re.search(
         r"@import|url\(\s*['\"]?(https?:)?//", "".join(re.findall(r"<style.*?</style>", html, re.S))
     )
+
+
+def test_homes_keep_warm_water_and_the_report_draws_its_temperature(measured: Run, default_day: Run) -> None:
+    for run in (measured, default_day):
+        assert run.summary["discomfort_kelvin_hours"] < 0.1
+        assert '"water_heater_reached"' in (run.path / "report.html").read_text(encoding="utf-8")
 
 
 def test_progress_is_visible_from_founding_to_audit(small: Run) -> None:

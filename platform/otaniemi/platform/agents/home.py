@@ -78,7 +78,7 @@ class HomeAgent:
         self._average = None
 
     def day_ahead(self, known: int, announced: IntArray, averaging: bool, share: float) -> list[Step]:
-        """Steps of every slot at announced prices, cut off at the plan; thermal devices follow the prices.
+        """Steps of every slot at announced prices, cut off at the plan.
 
         Parameters
         ----------
@@ -94,7 +94,6 @@ class HomeAgent:
         self._commit()
         self._announced = announced
         self._open_local(announced)
-        self._shifter.improve(1)
         plan = self._model.solve()
         surplus = plan.surplus
         now = np.array([plan.net_kwh, surplus.pv, surplus.battery, surplus.v2h, surplus.grid])
