@@ -143,8 +143,11 @@ class _Fast:
             self._price_rounds(_ROOT_ROUNDS)
             self._adopt(self._likeliest())
             if not self._good():
-                self._dive()
+                self._dive(self._order())
                 self._search_blocks()
+                if self._misleading and not self._good():
+                    self._dive(self._order()[::-1])
+                    self._search_blocks()
                 self._branch()
         return self._result()
 
@@ -277,7 +280,7 @@ class _Fast:
             if not children:
                 node.decided = True
                 self._visit(node, _ROOT_ROUNDS)
-                self._dive()
+                self._dive(self._order())
                 self._search_blocks()
                 continue
             for child in children:
@@ -373,11 +376,12 @@ class _Fast:
         thermal = len(self._pricing)
         return sorted(range(len(power)), key=lambda d: (d < thermal, -power[d]))
 
-    def _dive(self) -> None:
+    def _dive(self, order: list[int]) -> None:
         """Fix device after device at its schedule of most weight, with new schedules for the others in between."""
+        self._solve()
         free = set(range(len(self._pricing)))
         chosen: dict[int, int] = {}
-        for device in self._order():
+        for device in order:
             chosen[device] = int(self._master.weights(device).argmax())
             self._master.allow(device, [chosen[device]])
             free.discard(device)
@@ -385,6 +389,12 @@ class _Fast:
         self._adopt([self._master.schedules[d][chosen[d]] for d in range(len(chosen))])
         for device in chosen:
             self._master.allow(device, None)
+
+    @property
+    def _misleading(self) -> bool:
+        """Whether mixtures of schedules can do what none of them can: keep a peak or a limit by their mean."""
+        house = self._house
+        return house.import_limit_kw is not None or house.tariff.peak_eur_per_kw > 0.0
 
     def _reprice(self, devices: set[int]) -> None:
         """Solve the master, with new schedules of these devices at its duals."""
