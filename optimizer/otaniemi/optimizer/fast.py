@@ -45,7 +45,7 @@ _ENDS = 8
 _SEEDS, _SEED_NOISE = 8, 0.05
 _PATIENCE, _STALLED = 5, 0.9
 _ROOT_ROUNDS, _NODES, _NODE_ROUNDS, _TORN_KWH = 40, 50, 6, 1e-3
-_CANDIDATES = 8
+_CANDIDATES, _MANY_CANDIDATES = 8, 60
 _REPRICE = 3
 _PASSES = 4
 _BETTER_EUR = 1e-7
@@ -427,7 +427,7 @@ class _Fast:
         worth = master.costs(device, prices)
         order = np.lexsort((worth, -np.round(master.weights(device), 6)))
         improved = False
-        for candidate in order[:_CANDIDATES]:
+        for candidate in order[: _MANY_CANDIDATES if self._misleading else _CANDIDATES]:
             plan = self._plan.copy()
             plan[device] = master.schedules[device][candidate]
             improved |= self._adopt(plan)
