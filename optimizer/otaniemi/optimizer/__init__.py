@@ -13,20 +13,20 @@
 docs/guides/optimizer.md is the tutorial, docs/guides/house.md the format of a house, docs/model.md what is solved.
 """
 
-from otaniemi.optimizer.community import community_optimum
 from otaniemi.optimizer.devices.thermal import ThermalDevice, ThermalLoad
 from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError, OptimizerError
 from otaniemi.optimizer.fleet import HomePlanned, WorkerLostError, plan_many
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.horizon import ending_for
 from otaniemi.optimizer.house import House, Scenario, Tariff
-from otaniemi.optimizer.offers import Offer, offers
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
 from otaniemi.optimizer.savings import Savings, savings
 from otaniemi.optimizer.scenarios import ForecastErrors, scenarios_of
 from otaniemi.optimizer.schedule import Cost, Schedule
 from otaniemi.optimizer.stochastic import StochasticValue, value_of_stochastic_solution
+from otaniemi.optimizer.trading.community import community_optimum
+from otaniemi.optimizer.trading.offers import Offer, offers
 
 __all__ = [
     "Cost",

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from otaniemi.optimizer.day_model import DayModel, Relaxed
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.fast import fast_plan
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import check_charges, check_temperatures
+from otaniemi.optimizer.methods.exact import DayModel, Relaxed
+from otaniemi.optimizer.methods.fast import fast_plan
+from otaniemi.optimizer.methods.swarm import SwarmOptions, swarm_plan
+from otaniemi.optimizer.program.infeasible import check_charges, check_temperatures
 from otaniemi.optimizer.schedule import Schedule, schedule_from, schedule_of
-from otaniemi.optimizer.swarm import SwarmOptions, swarm_plan
 
 METHODS = ("milp", "fast", "lp", "pso")
 CASES = (1, 2, 3, 4)

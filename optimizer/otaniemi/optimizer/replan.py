@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from otaniemi.optimizer.choices import thermal_load
-from otaniemi.optimizer.day_model import DayModel
-from otaniemi.optimizer.day_program import Begun
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.exclusions import Mask
-from otaniemi.optimizer.fast import fast_plan
 from otaniemi.optimizer.fields import Floats, series
-from otaniemi.optimizer.home_program import FLOW_NAMES, Flows, State, appliance_load
 from otaniemi.optimizer.house import House, expected_offset
+from otaniemi.optimizer.methods.exact import DayModel
+from otaniemi.optimizer.methods.fast import fast_plan
 from otaniemi.optimizer.plan import house_of_case
+from otaniemi.optimizer.program.choices import thermal_load
+from otaniemi.optimizer.program.day_program import Begun
+from otaniemi.optimizer.program.exclusions import Mask
+from otaniemi.optimizer.program.home_program import FLOW_NAMES, Flows, State, appliance_load
 from otaniemi.optimizer.schedule import Schedule, cost_of, flows_of, peak_kwh, schedule_from
 
 

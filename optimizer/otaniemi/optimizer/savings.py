@@ -13,15 +13,15 @@ from math import comb
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.day_program import DayProgram, not_begun
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House, Tariff
-from otaniemi.optimizer.rules import at_meter, rule_flows, rule_plan, self_consumption
+from otaniemi.optimizer.methods.rules import at_meter, rule_flows, rule_plan, self_consumption
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.day_program import DayProgram, not_begun
+from otaniemi.optimizer.program.home_program import Flows
+from otaniemi.optimizer.program.solver import PRECISE, KeptProgram
 from otaniemi.optimizer.schedule import Schedule, cost_of
-from otaniemi.optimizer.solver import PRECISE, KeptProgram
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.choices import Choices, thermal_load
 from otaniemi.optimizer.devices.thermal import ThermalDevice
-from otaniemi.optimizer.dispatch import Found
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows, appliance_load
 from otaniemi.optimizer.house import House, expected_offset
-from otaniemi.optimizer.stack import mean_flows
+from otaniemi.optimizer.program.choices import Choices, thermal_load
+from otaniemi.optimizer.program.dispatch import Found
+from otaniemi.optimizer.program.home_program import Flows, appliance_load
+from otaniemi.optimizer.program.stack import mean_flows
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.dispatch import dispatch
 from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
 from otaniemi.optimizer.house import House, Scenario
 from otaniemi.optimizer.plan import house_of_case, plan
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.dispatch import dispatch
+from otaniemi.optimizer.program.thermostat import degree_slots
 from otaniemi.optimizer.schedule import Schedule
-from otaniemi.optimizer.thermostat import degree_slots
 
 _SAME_KH = 1e-6
 """Discomfort that rounding may leave. [K h]"""

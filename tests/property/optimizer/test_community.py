@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otaniemi.optimizer.community import CommunityModel, community_optimum
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.home_program import State
+from otaniemi.optimizer.trading.community import CommunityModel, community_optimum
 
 from .homes import homes
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otaniemi.optimizer.home_model import HomeModel
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.offers import offers, steps_of_curve
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
+from otaniemi.optimizer.trading.home_model import HomeModel
+from otaniemi.optimizer.trading.offers import offers, steps_of_curve
 
 from ...support.house_twin import judge
 from .homes import homes

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.methods.rules import rule_plan
 from otaniemi.optimizer.plan import house_of_case, plan
-from otaniemi.optimizer.rules import rule_plan
 from otaniemi.optimizer.savings import savings
 
 from ...support.house_twin import judge

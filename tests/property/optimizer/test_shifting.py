@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.home_model import HomeModel
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.methods.rules import rule_choices
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
-from otaniemi.optimizer.rules import rule_choices
-from otaniemi.optimizer.shifting import Shifter
+from otaniemi.optimizer.trading.home_model import HomeModel
+from otaniemi.optimizer.trading.shifting import Shifter
 
 from ...support.house_twin import judge
 from ...support.random_houses import random_house

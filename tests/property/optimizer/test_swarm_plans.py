@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.allocation import Rules
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.methods.allocation import Rules
+from otaniemi.optimizer.methods.swarm import SwarmOptions, swarm, swarm_plan
 from otaniemi.optimizer.plan import house_of_case
+from otaniemi.optimizer.program.thermostat import Thermostat, degree_slots
 from otaniemi.optimizer.schedule import schedule_of
-from otaniemi.optimizer.swarm import SwarmOptions, swarm, swarm_plan
-from otaniemi.optimizer.thermostat import Thermostat, degree_slots
 
 from ...support.house_twin import judge
 from ...support.random_houses import random_house

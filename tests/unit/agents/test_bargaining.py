@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.program.choices import Choices
 from otaniemi.platform.agents.auction import SlotResult
 from otaniemi.platform.agents.bargaining import Call, bargain, local_bounds, start_prices
 from otaniemi.platform.agents.home import HomeAgent

@@ -7,7 +7,7 @@ import pytest
 
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.orders import Step
-from otaniemi.optimizer.choices import Choices
+from otaniemi.optimizer.program.choices import Choices
 from otaniemi.platform.agents.home import HomeAgent
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.forecast import Perfect

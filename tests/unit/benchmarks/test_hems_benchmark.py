@@ -15,7 +15,7 @@ import pytest
 
 from otaniemi.optimizer import House, plan
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.infeasible import can_keep
+from otaniemi.optimizer.program.infeasible import can_keep
 from otaniemi.platform.benchmarks import hems
 from otaniemi.platform.benchmarks.emhass import RivalError, bench_emhass
 from otaniemi.platform.benchmarks.random_homes import numbered_home, random_homes

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.comfort import within_reach
+from otaniemi.optimizer.program.comfort import within_reach
 from otaniemi.platform.agents.house import expected_house
 from otaniemi.platform.data.scenario import DataError
 from otaniemi.platform.data.synthetic import synthetic_scenario

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.allocation import Allocation, Rules
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House, Tariff
+from otaniemi.optimizer.methods.allocation import Allocation, Rules
+from otaniemi.optimizer.methods.stores import slots_needed
 from otaniemi.optimizer.plan import house_of_case
-from otaniemi.optimizer.stores import slots_needed
+from otaniemi.optimizer.program.home_program import Flows
 from otaniemi.optimizer.study import study_house
 
 SLOTS, HOURS = 120, 0.2

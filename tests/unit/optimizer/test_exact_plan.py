@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.counting import count_ranges
 from otaniemi.optimizer.devices.thermal import ThermalLoad
-from otaniemi.optimizer.dispatch import Dispatcher, dispatch
 from otaniemi.optimizer.errors import InfeasibleHouseError
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.counting import count_ranges
+from otaniemi.optimizer.program.dispatch import Dispatcher, dispatch
+from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
 
 from ...support.house_twin import judge

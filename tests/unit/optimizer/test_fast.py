@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.day_program import DayProgram, not_begun
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.hull import Bends, Switched, configurations
+from otaniemi.optimizer.methods.hull import Bends, Switched, configurations
 from otaniemi.optimizer.plan import house_of_case, plan
+from otaniemi.optimizer.program.day_program import DayProgram, not_begun
 
 from ...support.house_twin import judge
 from ...support.random_houses import random_house

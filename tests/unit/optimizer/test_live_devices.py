@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.comfort import within_reach
-from otaniemi.optimizer.community import CommunityModel, community_optimum
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import ThermalLoad
 from otaniemi.optimizer.devices.water_heater import WaterHeater
 from otaniemi.optimizer.errors import HouseDataError
-from otaniemi.optimizer.home_model import HomeModel
 from otaniemi.optimizer.house import House, Tariff
-from otaniemi.optimizer.offers import offers
 from otaniemi.optimizer.plan import plan
-from otaniemi.optimizer.shifting import Shifter
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.comfort import within_reach
+from otaniemi.optimizer.program.thermostat import Thermostat
+from otaniemi.optimizer.trading.community import CommunityModel, community_optimum
+from otaniemi.optimizer.trading.home_model import HomeModel
+from otaniemi.optimizer.trading.offers import offers
+from otaniemi.optimizer.trading.shifting import Shifter
 
 
 def loses_a_kelvin(initial_c: float, low: float = 20.0, high: float = 30.0, slots: int = 6) -> ThermalLoad:

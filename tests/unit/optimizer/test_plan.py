@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otaniemi.optimizer.community import CommunityModel, community_optimum
 from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
-from otaniemi.optimizer.home_model import CurvePoint, HomeModel
-from otaniemi.optimizer.home_program import State
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.offers import Offer, steps_of_curve
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
+from otaniemi.optimizer.trading.community import CommunityModel, community_optimum
+from otaniemi.optimizer.trading.home_model import CurvePoint, HomeModel
+from otaniemi.optimizer.trading.offers import Offer, steps_of_curve
 
 EV = {
     "capacity_kwh": 10,

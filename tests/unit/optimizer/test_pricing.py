@@ -9,7 +9,7 @@ import pytest
 
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.errors import InfeasibleHouseError
-from otaniemi.optimizer.pricing import ThermalPricing
+from otaniemi.optimizer.methods.pricing import ThermalPricing
 
 SEEDS = range(40)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from otaniemi.optimizer import House, plan
-from otaniemi.optimizer import day_model as under_test
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import Scenario
-from otaniemi.optimizer.solver import Program, pass_program, quiet_solver, solve_linear
+from otaniemi.optimizer.methods import exact as under_test
+from otaniemi.optimizer.program.solver import Program, pass_program, quiet_solver, solve_linear
 from otaniemi.platform.benchmarks.random_homes import random_homes
 
 NINE = tuple(Scenario(1 / 9, offset, factor) for offset in (-0.3, 0.0, 0.3) for factor in (0.8, 1.0, 1.2))

@@ -7,7 +7,7 @@ import pytest
 
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.rules import rule_choices, rule_flows
+from otaniemi.optimizer.methods.rules import rule_choices, rule_flows
 
 STORE = {"capacity_kwh": 10.0, "power_kw": 2.0}
 BATTERY = STORE | {"initial_soc": 0.5, "final_soc": 0.5, "min_soc": 0.2}

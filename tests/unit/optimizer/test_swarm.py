@@ -10,10 +10,10 @@ import pytest
 
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.methods.swarm import SwarmOptions, SwarmRun, swarm
 from otaniemi.optimizer.plan import CASES, house_of_case, plan
+from otaniemi.optimizer.program.thermostat import Thermostat, degree_slots
 from otaniemi.optimizer.study import STUDY_COSTS, STUDY_CUTS, study_house
-from otaniemi.optimizer.swarm import SwarmOptions, SwarmRun, swarm
-from otaniemi.optimizer.thermostat import Thermostat, degree_slots
 
 SHORT = SwarmOptions(seeds=(3, 4), iterations=40)
 

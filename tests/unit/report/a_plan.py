@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from otaniemi.optimizer.dispatch import dispatch
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.rules import rule_choices
+from otaniemi.optimizer.methods.rules import rule_choices
+from otaniemi.optimizer.program.dispatch import dispatch
 from otaniemi.optimizer.savings import Savings, savings
 from otaniemi.optimizer.schedule import Schedule, schedule_of
 

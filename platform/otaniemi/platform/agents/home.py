@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.orders import Step
 from otaniemi.contracts.rules.units import WH_PER_KWH, eur_per_kwh, offerable_wh, price_of, whs_of
-from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.home_model import HomeModel, HomePlan
-from otaniemi.optimizer.home_program import appliance_load
-from otaniemi.optimizer.offers import steps_of_curve
-from otaniemi.optimizer.shifting import Shifter
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.home_program import appliance_load
+from otaniemi.optimizer.trading.home_model import HomeModel, HomePlan
+from otaniemi.optimizer.trading.offers import steps_of_curve
+from otaniemi.optimizer.trading.shifting import Shifter
 from otaniemi.platform.agents.house import eur, house_of, loads_from, power, true_loads
 from otaniemi.platform.agents.record import Fill, HomeRecord, Metered
 from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from otaniemi.contracts.rules.units import MICRO_PER_TOKEN, WH_PER_KWH
-from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import Surroundings, ThermalDevice, ThermalLoad
@@ -16,6 +15,7 @@ from otaniemi.optimizer.devices.vehicle import ElectricVehicle, EvSession
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.choices import Choices
 from otaniemi.platform.agents.record import HomeRecord
 from otaniemi.platform.community import Ev, Home
 from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay

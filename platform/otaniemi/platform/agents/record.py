@@ -18,8 +18,8 @@ from otaniemi.contracts.rules.orders import Step
 from otaniemi.contracts.rules.tariffs import SlotTariff, slot_tariffs
 from otaniemi.contracts.rules.units import NANO_PER_TOKEN, WH_PER_KWH, offerable_wh
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.program.home_program import Flows
 from otaniemi.platform.data.scenario import IntArray, TradingDay
 
 _SALT = bytes(32)

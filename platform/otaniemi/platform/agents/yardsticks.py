@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from otaniemi.contracts.rules.units import NANO_PER_TOKEN, eur_per_kwh, offerable_wh, whs_of
-from otaniemi.optimizer.community import CommunityModel, CommunityPlan, community_optimum
-from otaniemi.optimizer.home_program import State, appliance_load
-from otaniemi.optimizer.shifting import Shifter
+from otaniemi.optimizer.program.home_program import State, appliance_load
+from otaniemi.optimizer.trading.community import CommunityModel, CommunityPlan, community_optimum
+from otaniemi.optimizer.trading.shifting import Shifter
 from otaniemi.platform.agents.house import expected_house, loads_from, power, true_loads
 from otaniemi.platform.agents.record import HomeRecord
 from otaniemi.platform.agents.trading import DAY_AHEAD_S, NOMINATION_S, home_agents, nominate_and_deliver

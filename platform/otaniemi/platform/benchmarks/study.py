@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from otaniemi.optimizer.allocation import Allocation, Rules
-from otaniemi.optimizer.dispatch import dispatch
-from otaniemi.optimizer.home_program import Flows
+from otaniemi.optimizer.methods.allocation import Allocation, Rules
+from otaniemi.optimizer.methods.swarm import SwarmOptions, SwarmRun, swarm
 from otaniemi.optimizer.plan import CASES, house_of_case, plan
+from otaniemi.optimizer.program.dispatch import dispatch
+from otaniemi.optimizer.program.home_program import Flows
 from otaniemi.optimizer.schedule import Schedule
 from otaniemi.optimizer.study import STUDY_COSTS, STUDY_CUTS, STUDY_EV_END_SOC, study_house
-from otaniemi.optimizer.swarm import SwarmOptions, SwarmRun, swarm
 from otaniemi.platform.worker import worker
 
 _BATCH = 10

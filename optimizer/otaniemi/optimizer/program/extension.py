@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from otaniemi.optimizer.counting import count_ranges
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.solver import Ints, Program
-from otaniemi.optimizer.stack import Place
+from otaniemi.optimizer.program.counting import count_ranges
+from otaniemi.optimizer.program.solver import Ints, Program
+from otaniemi.optimizer.program.stack import Place
 
 
 class Extension:

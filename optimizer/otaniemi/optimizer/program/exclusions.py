@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.extension import Extension
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.solver import Ints, Program
-from otaniemi.optimizer.stack import Place
+from otaniemi.optimizer.program.extension import Extension
+from otaniemi.optimizer.program.home_program import Flows
+from otaniemi.optimizer.program.solver import Ints, Program
+from otaniemi.optimizer.program.stack import Place
 
 _SAME_KWH = 1e-7
 

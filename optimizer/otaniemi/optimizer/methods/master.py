@@ -12,11 +12,11 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.day_program import DayProgram
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.hull import Bends, Configurations, Cuts, Switched, configurations
-from otaniemi.optimizer.solver import INFINITY, Ints, Program, pass_program, quiet_solver
+from otaniemi.optimizer.methods.hull import Bends, Configurations, Cuts, Switched, configurations
+from otaniemi.optimizer.program.day_program import DayProgram
+from otaniemi.optimizer.program.solver import INFINITY, Ints, Program, pass_program, quiet_solver
 
 _DUAL, _PRIMAL = 1, 4
 _NOWHERE_EUR_PER_KWH = 1e3

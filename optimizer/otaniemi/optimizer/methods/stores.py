@@ -9,7 +9,7 @@ import numpy as np
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.solver import Ints
+from otaniemi.optimizer.program.solver import Ints
 
 _SAME_KWH = 1e-12
 

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices, thermal_load
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats, series
-from otaniemi.optimizer.home_program import Flows, HomeProgram, State, appliance_load
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import explain
-from otaniemi.optimizer.solver import KeptProgram
-from otaniemi.optimizer.sources import SourceSplit, split_by_source
-from otaniemi.optimizer.stack import Place
+from otaniemi.optimizer.program.choices import Choices, thermal_load
+from otaniemi.optimizer.program.home_program import Flows, HomeProgram, State, appliance_load
+from otaniemi.optimizer.program.infeasible import explain
+from otaniemi.optimizer.program.solver import KeptProgram
+from otaniemi.optimizer.program.stack import Place
+from otaniemi.optimizer.trading.sources import SourceSplit, split_by_source
 
 _SAME_KWH = 1e-7
 _SAME_EUR = 1e-8

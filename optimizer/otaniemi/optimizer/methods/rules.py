@@ -10,18 +10,18 @@ import time
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle
-from otaniemi.optimizer.dispatch import Found
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.dispatch import Found
+from otaniemi.optimizer.program.home_program import Flows
+from otaniemi.optimizer.program.solver import PROVEN_EUR
+from otaniemi.optimizer.program.thermostat import Thermostat
 from otaniemi.optimizer.schedule import Schedule, cost_of, schedule_of
-from otaniemi.optimizer.solver import PROVEN_EUR
-from otaniemi.optimizer.thermostat import Thermostat
 
 _SAME_K = 1e-10
 _SAME_KWH = 1e-9

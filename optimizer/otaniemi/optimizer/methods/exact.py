@@ -7,17 +7,17 @@ from functools import cached_property
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.dispatch import Dispatcher, Found
-from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House, expected_offset
-from otaniemi.optimizer.infeasible import explain
-from otaniemi.optimizer.rules import rule_choices
-from otaniemi.optimizer.solver import (
+from otaniemi.optimizer.methods.rules import rule_choices
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.day_program import Begun, DayProgram, not_begun
+from otaniemi.optimizer.program.dispatch import Dispatcher, Found
+from otaniemi.optimizer.program.extension import Extension
+from otaniemi.optimizer.program.home_program import Flows
+from otaniemi.optimizer.program.infeasible import explain
+from otaniemi.optimizer.program.solver import (
     PROVEN_EUR,
     Ints,
     Program,
@@ -25,7 +25,7 @@ from otaniemi.optimizer.solver import (
     fixed,
     solve_linear,
 )
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 
 @dataclass(frozen=True, eq=False)

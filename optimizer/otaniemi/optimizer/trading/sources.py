@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
+from otaniemi.optimizer.program.home_program import Flows
 
 GRID, PV, BATTERY, V2H = 0, 1, 2, 3
 

@@ -10,8 +10,8 @@ import numpy as np
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import appliance_load
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.program.home_program import appliance_load
 
 
 @dataclass(frozen=True, eq=False)

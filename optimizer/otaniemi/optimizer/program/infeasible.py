@@ -11,11 +11,11 @@ from otaniemi.optimizer.devices.battery import Battery
 from otaniemi.optimizer.devices.thermal import ThermalLoad
 from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.errors import InfeasibleHouseError
-from otaniemi.optimizer.home_program import HomeProgram
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.solver import INFINITY, Program, branch_and_bound, solve_linear
-from otaniemi.optimizer.stack import Place
-from otaniemi.optimizer.thermostat import MARGIN_C, Thermostat
+from otaniemi.optimizer.program.home_program import HomeProgram
+from otaniemi.optimizer.program.solver import INFINITY, Program, branch_and_bound, solve_linear
+from otaniemi.optimizer.program.stack import Place
+from otaniemi.optimizer.program.thermostat import MARGIN_C, Thermostat
 
 _NOISE_K = 1e-6
 _EXPLAINING_NODES = 1_000

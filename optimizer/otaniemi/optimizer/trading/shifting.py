@@ -13,12 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
-from otaniemi.optimizer.comfort import within_reach
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import Tariff
-from otaniemi.optimizer.pricing import ThermalPricing
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.methods.pricing import ThermalPricing
+from otaniemi.optimizer.program.comfort import within_reach
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 _CELLS = 200
 _WORTH_EUR = 1e-4

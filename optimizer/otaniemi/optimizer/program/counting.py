@@ -6,7 +6,7 @@ import numpy as np
 
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 _ROUNDING_C = 1e-6
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats, number
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.stores import BatteryDays, VehicleDays
+from otaniemi.optimizer.methods.stores import BatteryDays, VehicleDays
+from otaniemi.optimizer.program.home_program import Flows
 
 READINGS = ("highest", "range")
 

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import series
-from otaniemi.optimizer.home_model import CurvePoint, HomeModel
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.schedule import Schedule
-from otaniemi.optimizer.shifting import Shifter
-from otaniemi.optimizer.sources import BATTERY, GRID, PV, V2H
+from otaniemi.optimizer.trading.home_model import CurvePoint, HomeModel
+from otaniemi.optimizer.trading.shifting import Shifter
+from otaniemi.optimizer.trading.sources import BATTERY, GRID, PV, V2H
 
 _NO_LIMIT = (math.inf, math.inf, math.inf, math.inf)
 _CODES = (PV, BATTERY, V2H, GRID)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
-from otaniemi.optimizer.exclusions import Exclusions
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows, HomeProgram, State
 from otaniemi.optimizer.house import House, Scenario
-from otaniemi.optimizer.stack import Stack
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.exclusions import Exclusions
+from otaniemi.optimizer.program.home_program import Flows, HomeProgram, State
+from otaniemi.optimizer.program.stack import Stack
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 _MARGIN_C = 1e-8
 """By which a widened band contains the temperatures that it was widened for. [K]"""

@@ -18,11 +18,11 @@ from itertools import product
 
 import numpy as np
 
-from otaniemi.optimizer.day_program import DayProgram
-from otaniemi.optimizer.exclusions import Mask
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.solver import Ints
-from otaniemi.optimizer.stack import Place
+from otaniemi.optimizer.program.day_program import DayProgram
+from otaniemi.optimizer.program.exclusions import Mask
+from otaniemi.optimizer.program.solver import Ints
+from otaniemi.optimizer.program.stack import Place
 
 _MOST_CONFIGURATIONS = 16
 _SOURCES = ("grid_import", "pv_used", "battery_discharge", "ev_discharge")

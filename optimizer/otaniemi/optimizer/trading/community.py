@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.comfort import within_reach
-from otaniemi.optimizer.community_relaxation import CommunityRelaxation, balanced, open_local
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows, HomeProgram, State
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import check_charges, explain
-from otaniemi.optimizer.shifting import Shifter
-from otaniemi.optimizer.solver import KeptProgram
-from otaniemi.optimizer.stack import Place, Stack
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.comfort import within_reach
+from otaniemi.optimizer.program.home_program import Flows, HomeProgram, State
+from otaniemi.optimizer.program.infeasible import check_charges, explain
+from otaniemi.optimizer.program.solver import KeptProgram
+from otaniemi.optimizer.program.stack import Place, Stack
+from otaniemi.optimizer.trading.community_relaxation import CommunityRelaxation, balanced, open_local
+from otaniemi.optimizer.trading.shifting import Shifter
 
 _ROUNDS = 5
 """Times that every home's levels are moved, as long as that pays."""

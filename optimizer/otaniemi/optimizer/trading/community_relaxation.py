@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
-from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import HomeProgram
 from otaniemi.optimizer.house import House, Tariff
-from otaniemi.optimizer.infeasible import explain
 from otaniemi.optimizer.plan import plan
-from otaniemi.optimizer.solver import INFINITY, Ints, KeptProgram, branch_and_bound
-from otaniemi.optimizer.stack import Stack
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.extension import Extension
+from otaniemi.optimizer.program.home_program import HomeProgram
+from otaniemi.optimizer.program.infeasible import explain
+from otaniemi.optimizer.program.solver import INFINITY, Ints, KeptProgram, branch_and_bound
+from otaniemi.optimizer.program.stack import Stack
 
 
 class CommunityRelaxation:

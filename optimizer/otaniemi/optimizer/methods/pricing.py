@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 _SLACK_C = 1e-6
 """Added to the band of the bound, since plans may miss a limit by rounding. [K]"""

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
-from otaniemi.optimizer.extension import Extension
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import Flows
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import explain
-from otaniemi.optimizer.solver import PRECISE, PROVEN_EUR, KeptProgram, branch_and_bound, fixed, solve_linear
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.day_program import Begun, DayProgram, not_begun
+from otaniemi.optimizer.program.extension import Extension
+from otaniemi.optimizer.program.home_program import Flows
+from otaniemi.optimizer.program.infeasible import explain
+from otaniemi.optimizer.program.solver import (
+    PRECISE,
+    PROVEN_EUR,
+    KeptProgram,
+    branch_and_bound,
+    fixed,
+    solve_linear,
+)
 
 
 @dataclass(frozen=True, eq=False)

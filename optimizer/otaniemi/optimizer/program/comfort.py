@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from otaniemi.optimizer.devices.thermal import ThermalLoad
-from otaniemi.optimizer.thermostat import Thermostat
+from otaniemi.optimizer.program.thermostat import Thermostat
 
 _MARGIN_C = 1e-6
 _FIRST_SLACK_C = 0.05

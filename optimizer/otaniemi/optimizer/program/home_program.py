@@ -13,7 +13,7 @@ from otaniemi.optimizer.devices.vehicle import ElectricVehicle
 from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.solver import INFINITY, Ints, Program
+from otaniemi.optimizer.program.solver import INFINITY, Ints, Program
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from otaniemi.optimizer.fields import Floats
-from otaniemi.optimizer.home_program import FLOW_NAMES, Flows, HomeProgram
-from otaniemi.optimizer.solver import Ints, Program
+from otaniemi.optimizer.program.home_program import FLOW_NAMES, Flows, HomeProgram
+from otaniemi.optimizer.program.solver import Ints, Program
 
 
 class Place(NamedTuple):

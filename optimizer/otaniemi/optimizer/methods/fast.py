@@ -23,18 +23,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.day_model import DayModel
-from otaniemi.optimizer.day_program import Begun, DayProgram, not_begun
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.dispatch import Dispatcher, Found
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.infeasible import explain
-from otaniemi.optimizer.master import Master
-from otaniemi.optimizer.pricing import ThermalPricing
-from otaniemi.optimizer.rules import rule_choices
-from otaniemi.optimizer.solver import PROVEN_EUR, Ints
+from otaniemi.optimizer.methods.exact import DayModel
+from otaniemi.optimizer.methods.master import Master
+from otaniemi.optimizer.methods.pricing import ThermalPricing
+from otaniemi.optimizer.methods.rules import rule_choices
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.day_program import Begun, DayProgram, not_begun
+from otaniemi.optimizer.program.dispatch import Dispatcher, Found
+from otaniemi.optimizer.program.infeasible import explain
+from otaniemi.optimizer.program.solver import PROVEN_EUR, Ints
 
 _ROUNDS, _GAP = 150, 2e-4
 _SHARE, _LEAST_SHARE, _STEP = 0.8, 0.5, 0.1

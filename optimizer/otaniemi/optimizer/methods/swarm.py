@@ -19,15 +19,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from otaniemi.optimizer.allocation import Allocation, Rules
-from otaniemi.optimizer.choices import Choices
-from otaniemi.optimizer.day_model import DayModel
 from otaniemi.optimizer.devices.thermal import Levels
-from otaniemi.optimizer.dispatch import Found, dispatch
 from otaniemi.optimizer.errors import InfeasibleHouseError
 from otaniemi.optimizer.fields import Floats, whole
 from otaniemi.optimizer.house import House
-from otaniemi.optimizer.thermostat import Thermostat, degree_slots
+from otaniemi.optimizer.methods.allocation import Allocation, Rules
+from otaniemi.optimizer.methods.exact import DayModel
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.dispatch import Found, dispatch
+from otaniemi.optimizer.program.thermostat import Thermostat, degree_slots
 
 Singles = NDArray[np.float32]
 _SAME = 1e-9
