@@ -7,13 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from otaniemi.optimizer.errors import HouseDataError
+from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
 from otaniemi.optimizer.house import House
 from otaniemi.optimizer.methods.exact import DayModel, Relaxed
 from otaniemi.optimizer.methods.fast import fast_plan
 from otaniemi.optimizer.methods.swarm import SwarmOptions, swarm_plan
+from otaniemi.optimizer.program.dispatch import Found
 from otaniemi.optimizer.program.infeasible import check_charges, check_temperatures
+from otaniemi.optimizer.program.solver import PROVEN_EUR
 from otaniemi.optimizer.schedule import Schedule, schedule_from, schedule_of
+
+_FAST_FROM_S, _FAST_SHARE = 1.0, 0.3
+"""Time limits from which the exact method lets the fast one go first, and the share that it gets. [s]"""
 
 METHODS = ("milp", "fast", "lp", "pso")
 CASES = (1, 2, 3, 4)
@@ -40,7 +45,8 @@ def plan(
         1: no PV, battery, V2H, export. 2: PV and battery, which charges only in slots without import and only
         from PV beyond the base load; no V2H, no export. 3: no V2H. 4: all, V2H to the home. None: as the house says.
     time_limit : float, optional
-        Seconds after which the best plan so far is returned with its gap. [s]
+        Seconds after which the best plan so far is returned with its gap; from one second on the exact method looks
+        at the fast one's plan first and returns the better of both. [s]
     node_limit : int, optional
         The same after so many branch-and-bound nodes, iterations of the swarm, or rounds of pricing (method "fast");
         deterministic.
@@ -76,8 +82,12 @@ def plan(
         found = swarm_plan(planned, case, SwarmOptions().limited(node_limit), deadline)
     elif method == "fast":
         found = fast_plan(planned, case, gap_eur=gap_eur, rounds=node_limit, deadline=deadline)
-    else:
+    elif time_limit is None or time_limit < _FAST_FROM_S:
         found = model.optimise(deadline, node_limit)
+    else:
+        found = _better(
+            _quick(planned, case, started + _FAST_SHARE * time_limit), model, deadline, node_limit
+        )
     return schedule_of(
         planned,
         found,
@@ -86,6 +96,26 @@ def plan(
         method=method,
         seconds=time.perf_counter() - started,
     )
+
+
+def _quick(house: House, case: int | None, deadline: float) -> Found | None:
+    """The fast method's plan; None where it finds none, which is for the exact method to judge."""
+    try:
+        return fast_plan(house, case, deadline=deadline)
+    except InfeasibleHouseError:
+        return None
+
+
+def _better(quick: Found | None, model: DayModel, deadline: float | None, node_limit: int | None) -> Found:
+    """What is known of the fast method's plan and bound and the exact one's together."""
+    if quick is not None and quick.proven:
+        return quick
+    exact = model.optimise(deadline, node_limit)
+    if quick is None or exact.proven:
+        return exact
+    best = min(quick, exact, key=lambda found: found.cost_eur)
+    bound = min(max(quick.bound_eur, exact.bound_eur), best.cost_eur)
+    return replace(best, bound_eur=bound, proven=best.cost_eur - bound <= PROVEN_EUR)
 
 
 def _relaxed_schedule(house: House, relaxed: Relaxed, case: int | None, started: float) -> Schedule:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 
 from otaniemi.optimizer.errors import HouseDataError, InfeasibleHouseError
 from otaniemi.optimizer.house import House
+from otaniemi.optimizer.methods.exact import DayModel
 from otaniemi.optimizer.plan import plan
+from otaniemi.optimizer.program.choices import Choices
+from otaniemi.optimizer.program.dispatch import Found
 from otaniemi.optimizer.program.home_program import State
 from otaniemi.optimizer.replan import replan
+from otaniemi.optimizer.schedule import flows_of
 from otaniemi.optimizer.trading.community import CommunityModel, community_optimum
 from otaniemi.optimizer.trading.home_model import CurvePoint, HomeModel
 from otaniemi.optimizer.trading.offers import Offer, steps_of_curve
@@ -56,6 +62,25 @@ def test_an_appliance_runs_in_its_cheapest_hours() -> None:
     assert day.starts == {"washer": 1}
     assert day.cost_eur == pytest.approx(0.3)
     assert day.appliance_kw.tolist() == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_with_time_the_exact_method_knows_what_the_fast_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    washer = {"name": "washer", "rated_kw": 1.0, "hours": 2, "earliest_h": 0, "latest_h": 4}
+    home = house([0.3, 0.1, 0.2, 0.3], [0.0] * 4, [0.0] * 4, appliances=[washer])
+    known = plan(home)
+    planning = import_module("otaniemi.optimizer.plan")
+    cut_short = Found(
+        Choices({"washer": 2}, {}), (flows_of(home, plan(home)),), cost_eur=0.5, bound_eur=0.29, proven=False
+    )
+    monkeypatch.setattr(DayModel, "optimise", lambda *_: cut_short)
+    loose = replace(cut_short, choices=Choices({"washer": 1}, {}), cost_eur=0.3, bound_eur=0.1)
+    monkeypatch.setattr(planning, "fast_plan", lambda *_, **__: loose)
+    best = plan(home, time_limit=2.0)
+    assert (best.starts, best.cost_eur) == ({"washer": 1}, pytest.approx(known.cost_eur))
+    assert (best.status, best.bound_eur) == ("time_limit", pytest.approx(0.29))
+    monkeypatch.setattr(planning, "fast_plan", lambda *_, **__: replace(loose, proven=True))
+    assert plan(home, time_limit=2.0).status == "optimal"
+    assert plan(home, time_limit=0.5).starts == {"washer": 2}
 
 
 def test_the_vehicle_feeds_the_home_but_not_the_grid() -> None:
