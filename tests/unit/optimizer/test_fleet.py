@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from dataclasses import fields
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,13 @@ from otaniemi.optimizer import House, HouseDataError, InfeasibleHouseError, Sche
 from otaniemi.optimizer.fleet import HomePlanned, WorkerLostError, plan_many
 
 SLOTS = 6
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def this_module_is_found_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Homes of the classes below are sent to other processes, which import them from here."""
+    monkeypatch.syspath_prepend(ROOT)
 
 
 def home(name: str, price: float = 0.2, target_soc: float = 0.6) -> House:
