@@ -12,7 +12,7 @@ import {Amounts} from "../libraries/Amounts.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
 import {DeviceLimits, NO_LIMITS, limitsOf} from "../types/DeviceLimits.sol";
-import {bias} from "../types/OrderRecord.sol";
+import {OrderRecord, bias} from "../types/OrderRecord.sol";
 import {Skip} from "../types/Skip.sol";
 
 /// @title Accounts
@@ -467,11 +467,11 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
             }
         }
         if (hot.isUsed(LockRequests.nonce(request))) return Skip.NonceUsed;
-        uint256 quantity = LockRequests.quantityOf(ask);
+        OrderRecord record = LockRequests.recordOf(ask);
         // A quantity of 0 is a profile's, whose steps the market judges, or is refused by the market.
-        if (quantity != 0 && key.isLimited()) {
+        if (record.quantity() != 0 && key.isLimited()) {
             DeviceLimits limits = _limitsFor(key, LockRequests.account(request), signer);
-            if (!limits.permits(LockRequests.biasedPriceOf(ask), quantity, block.timestamp)) {
+            if (!limits.permits(record.biasedPrice(), record.quantity(), block.timestamp)) {
                 return Skip.KeyLimited;
             }
         }
@@ -495,8 +495,9 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         pure
         returns (bool)
     {
-        return AccountKey.unwrap(key) >> 64 == ((request >> 96) << 32 | community) && key.metered(product)
-            && !key.isLimited() && LockRequests.isFaultless(request);
+        // Between community and products the word is 0 unless the key is limited.
+        return AccountKey.unwrap(key) >> 8 == ((request >> 96) << 88 | uint256(community) << 56)
+            && key.metered(product) && LockRequests.isFaultless(request);
     }
 
     function _known(uint32 account) private view returns (AccountKey key) {

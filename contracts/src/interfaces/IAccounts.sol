@@ -149,7 +149,7 @@ interface IAccounts {
     /// Market modules only.
     /// @param day Trading day of the order.
     /// @param request See `LockRequests`; its own fault counts in the order of `Skip`.
-    /// @param ask See `LockRequests`: price and quantity of a single order, money to lock [nano-token].
+    /// @param ask See `LockRequests`: the record of a single order, money to lock [nano-token].
     /// @return fault `Skip.None` where accepted, else the first failure.
     function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 ask)
         external

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {OrderRecord} from "../types/OrderRecord.sol";
 import {Skip} from "../types/Skip.sol";
 
 /// @notice Requests of a market to lock money, two words each:
 /// `signer u160 | account u32 | nonce u32 | 0 u24 | fault u8`, and the ask
-/// `biased price u32 | quantity u32 [Wh] | 0 u64 | money u128 [nano-token]`.
+/// `record u128 | money u128 [nano-token]`, the record 0 for a profile.
 library LockRequests {
     uint256 internal constant BYTES = 64;
 
@@ -23,8 +24,8 @@ library LockRequests {
 
     /// @notice Second word of the request of a single order.
     /// @param nano Money to lock, below 2**128 [nano-token].
-    function ask(uint256 biasedPrice, uint256 quantity, uint256 nano) internal pure returns (uint256) {
-        return (biasedPrice << 224) | (quantity << 192) | nano;
+    function ask(OrderRecord record, uint256 nano) internal pure returns (uint256) {
+        return (uint256(OrderRecord.unwrap(record)) << 128) | nano;
     }
 
     /// @notice Writes request `i` of an array with room for it.
@@ -66,14 +67,9 @@ library LockRequests {
         return uint128(ask_);
     }
 
-    /// @notice Price of a single order, biased.
-    function biasedPriceOf(uint256 ask_) internal pure returns (uint256) {
-        return ask_ >> 224;
-    }
-
-    /// @notice Energy of a single order [Wh]; 0 for a profile, whose steps the market judges.
-    function quantityOf(uint256 ask_) internal pure returns (uint256) {
-        return uint32(ask_ >> 192);
+    /// @notice The order that asks; its quantity is 0 for a profile, whose steps the market judges.
+    function recordOf(uint256 ask_) internal pure returns (OrderRecord) {
+        return OrderRecord.wrap(uint128(ask_ >> 128));
     }
 
     function isFaultless(uint256 request) internal pure returns (bool) {

@@ -240,7 +240,7 @@ contract CallAuction is ICallAuction, EIP712 {
         if (fault == Skip.None) fault = _judge(terms, record);
         uint256 need = record.lock(terms.fee(), terms.shortCap());
         uint256 request = LockRequests.pack(signer, account, nonce, fault);
-        uint256 ask = LockRequests.ask(record.biasedPrice(), quantity, need);
+        uint256 ask = LockRequests.ask(record, need);
         fault = _accounts.lock(market.community(), market.product(), terms.day(), request, ask);
         if (fault != Skip.None) _refuse(fault, market, record, nonce, need, signer);
         if (terms.count() == MAX_RECORDS) revert MarketFull(market);
@@ -464,7 +464,7 @@ contract CallAuction is ICallAuction, EIP712 {
                 else if (validTo < block.timestamp) fault = Skip.Expired;
                 else if (fault == Skip.None) fault = _judge(terms, record);
                 uint256 need = record.lock(terms.fee(), terms.shortCap());
-                uint256 ask = LockRequests.ask(record.biasedPrice(), record.quantity(), need);
+                uint256 ask = LockRequests.ask(record, need);
                 LockRequests.set(requests, i, LockRequests.pack(signer, record.account(), nonce, fault), ask);
             }
         }
