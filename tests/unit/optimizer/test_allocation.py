@@ -13,7 +13,6 @@ from otaniemi.optimizer.errors import HouseDataError
 from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.methods.allocation import Allocation, Rules
-from otaniemi.optimizer.methods.stores import slots_needed
 from otaniemi.optimizer.plan import house_of_case
 from otaniemi.optimizer.program.home_program import Flows
 from otaniemi.optimizer.study import study_house
@@ -52,11 +51,6 @@ def allocated(house: House, case: int | None = 4, rules: Rules | None = None) ->
 
 PEAK_ALWAYS = price(rest=1.0)
 """Nothing is cheap: every price is the highest."""
-
-
-def test_eleven_slots_take_the_vehicle_from_half_full_to_nine_tenths() -> None:
-    assert slots_needed(EV, 0.5, 0.9, HOURS) == 11
-    assert slots_needed(EV, 0.9, 0.9, HOURS) == 0
 
 
 def test_a_vehicle_that_only_loads_waits_until_the_slots_left_force_it() -> None:

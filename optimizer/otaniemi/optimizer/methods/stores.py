@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from otaniemi.optimizer.devices.battery import Battery
@@ -12,12 +10,6 @@ from otaniemi.optimizer.fields import Floats
 from otaniemi.optimizer.program.solver import Ints
 
 _SAME_KWH = 1e-12
-
-
-def slots_needed(ev: ElectricVehicle, soc: float, target_soc: float, slot_hours: float) -> int:
-    """Slots of full power from `soc` to the target: the study's N = ceil((SOC* - SOC) E / (eta P dt))."""
-    missing = max(target_soc - soc, 0.0) * ev.capacity_kwh
-    return math.ceil(missing / (ev.charge_efficiency * ev.power_kw * slot_hours) - 1e-9)
 
 
 class BatteryDays:
@@ -95,7 +87,8 @@ class VehicleDays:
         self.is_source = ev.v2h != "no"
         days = headroom_kwh.shape[1]
         self.stored = np.full(days, np.nan)
-        # Charging in whole slots of full power from here reaches the target; less than that forces it.
+        # Charging in whole slots of full power from here reaches the target; less than that forces it: the study's
+        # N = ceil((SOC* - SOC) E / (eta P dt)) slots, where the connection lets it charge at full power.
         self._needed = np.full((session.size, days), np.nan)
         sure = self._in * np.minimum(headroom_kwh, self.full)
         for stay, target in zip(ev.sessions, self._targets, strict=True):
