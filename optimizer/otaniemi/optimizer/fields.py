@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from otaniemi.optimizer.errors import HouseDataError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Floats = NDArray[np.float64]
-Part = TypeVar("Part")
+Part = TypeVar("Part", bound="DataclassInstance")
 
 LARGEST = 1e9
 """No quantity of a home is larger; solvers would take it for infinity."""
@@ -90,7 +93,8 @@ def check_names(
 def read_part(part: type[Part], data: object, name: str) -> Part:
     """A dataclass from its JSON object; `name` is its place in the file."""
     item = json_object(data, name)
-    own = fields(part)  # type: ignore[arg-type]
+    # What a part has of its base comes last, so that its own fields are missed first.
+    own = sorted(fields(part), key=lambda field: field.kw_only is True)
     check_names(item, [f.name for f in own], [f.name for f in own if f.default is MISSING], f"{name}.")
     return part(**item)
 

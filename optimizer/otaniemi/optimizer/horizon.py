@@ -9,6 +9,7 @@ re-costs as before. Docs: docs/model.md, "End of the horizon".
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def ending_for(today: House, tomorrow: House) -> House:
         soc = float(np.clip(both.battery_soc[midnight], battery.min_soc, battery.max_soc))
         battery = replace(battery, final_soc=soc)
     thermal = tuple(
-        replace(device, final_c=_reachable(device, load, float(both.temperatures_c[device.field][midnight])))  # type: ignore[type-var]
+        replace(device, final_c=_reachable(device, load, float(both.temperatures_c[device.field][midnight])))
         for device, load in zip(today.thermal, today.thermal_loads, strict=True)
     )
     return replace(today, battery=battery, thermal=thermal)
@@ -103,10 +104,10 @@ def joined(today: House, tomorrow: House) -> House:
 
 
 def _joined_device(today: ThermalDevice, tomorrow: ThermalDevice) -> ThermalDevice:
-    amounts = {
+    amounts: dict[str, Any] = {
         name: np.concatenate([getattr(today, name), getattr(tomorrow, name)]) for name in today.amounts
     }
-    return replace(today, final_c=tomorrow.final_c, **amounts)  # type: ignore[type-var]
+    return replace(today, final_c=tomorrow.final_c, **amounts)
 
 
 def _joined_vehicle(today: House, tomorrow: House) -> ElectricVehicle | None:

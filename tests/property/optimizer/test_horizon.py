@@ -63,8 +63,7 @@ def next_morning(house: House, evening: Schedule) -> House:
     """The house of the day after, as the day before left it."""
     assert house.battery is not None
     thermal = tuple(
-        replace(device, initial_c=float(evening.temperatures_c[device.field][-1]))  # type: ignore[type-var]
-        for device in house.thermal
+        replace(device, initial_c=float(evening.temperatures_c[device.field][-1])) for device in house.thermal
     )
     soc = float(np.clip(evening.battery_soc[-1], house.battery.min_soc, house.battery.max_soc))
     return replace(house, battery=replace(house.battery, initial_soc=soc), thermal=thermal)

@@ -129,7 +129,7 @@ def test_a_thermostat_looks_ahead_to_a_draw_that_one_slot_cannot_heat() -> None:
     # 50 l drawn at once cool the tank by about 7.6 K, more than the band leaves to a tank that is not warm before.
     draw = np.zeros(house.slots)
     draw[60] = 50.0
-    (load,) = replace(house, thermal=(replace(heater, draw_l=draw),)).thermal_loads  # type: ignore[type-var]
+    (load,) = replace(house, thermal=(replace(heater, draw_l=draw),)).thermal_loads
     off = np.zeros((1, house.slots), np.int8)
     kept = Thermostat(load).keep(off)
     assert degree_slots(load, kept)[0] == 0.0

@@ -34,11 +34,7 @@ class AirConditioner(ThermalDevice):
     cop: float
     resistance_k_per_kw: float
     capacity_kwh_per_k: float
-    min_c: float
-    max_c: float
-    initial_c: float
     gain_kw: float = 0.0
-    final_c: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rated_kw", "cop"):

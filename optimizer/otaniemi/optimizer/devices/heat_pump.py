@@ -39,11 +39,7 @@ class HeatPump(ThermalDevice):
     full_cop: float
     resistance_k_per_kw: float
     capacity_kwh_per_k: float
-    min_c: float
-    max_c: float
-    initial_c: float
     gain_kw: float = 0.0
-    final_c: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("part_kw", "full_kw", "part_cop", "full_cop"):

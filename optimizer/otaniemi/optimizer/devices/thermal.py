@@ -165,8 +165,9 @@ class Surroundings:
         return self.outdoor_c
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ThermalDevice(ABC):
-    """Base of the devices with a temperature; subclasses are frozen dataclasses of their house-file fields.
+    """Base of the devices with a temperature; subclasses are frozen dataclasses of the fields that they add.
 
     A new kind of device is one file in this folder: its fields, and the `ThermalLoad` that they make. House file,
     planning, plan file and pictures follow from that.
@@ -224,7 +225,7 @@ class ThermalDevice(ABC):
     def to_dict(self) -> dict[str, Any]:
         """The device as its object in the house file."""
         found = {}
-        for field in fields(self):  # type: ignore[arg-type]
+        for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
                 found[field.name] = value.tolist() if isinstance(value, np.ndarray) else value

@@ -42,14 +42,10 @@ class WaterHeater(ThermalDevice):
     rated_kw: float
     volume_l: float
     resistance_k_per_kw: float
-    min_c: float
-    max_c: float
-    initial_c: float
     inlet_c: float
     ambient_c: float
     draw_l: Floats
     capacity_kwh_per_k: float | None = None
-    final_c: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rated_kw", "volume_l", "resistance_k_per_kw"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -64,11 +65,11 @@ def thermal_devices(home: Home, slot_hours: float) -> tuple[ThermalDevice, ...]:
     parts = round(1.0 / slot_hours)
     devices = []
     for device in home.thermal:
-        amounts = {
+        amounts: dict[str, Any] = {
             name: np.repeat(np.asarray(getattr(device, name)) / parts, parts) for name in device.amounts
         }
         final = device.initial_c if device.final_c is None else device.final_c
-        devices.append(replace(device, final_c=min(max(final, device.min_c), device.max_c), **amounts))  # type: ignore[type-var]
+        devices.append(replace(device, final_c=min(max(final, device.min_c), device.max_c), **amounts))
     return tuple(devices)
 
 
