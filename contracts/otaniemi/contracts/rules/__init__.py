@@ -6,6 +6,7 @@
 ``orders``           orders, records, books, wire formats, locks, nonces
 ``signing``          EIP-712 digests, EIP-2098 signatures
 ``clearing``         price, volume and fills of a book
+``continuous``       signed limits, receipts of an engine, at which price two match
 ``merkle``           fill and nomination trees
 ``merkle_sum``       trees whose nodes add up: meters and bills
 ``schedules``        nominations and the schedule that counts

@@ -63,10 +63,10 @@ class Domain:
 
 def order_digest(domain: Domain, order: Order) -> bytes:
     """What the signer of ``order`` signs; ``domain`` is that of ``CallAuction``."""
-    return _digest(
+    return struct_digest(
         domain,
         _ORDER
-        + _words(
+        + words(
             order.account, order.community, order.product, order.slot, order.session, order.price,
             order.quantity, order.source, order.buy, order.nonce, order.valid_to,
         ),
@@ -75,10 +75,10 @@ def order_digest(domain: Domain, order: Order) -> bytes:
 
 def profile_digest(domain: Domain, profile: ProfileOrder) -> bytes:
     """What the signer of ``profile`` signs; ``domain`` is that of ``CallAuction``."""
-    return _digest(
+    return struct_digest(
         domain,
         _PROFILE
-        + _words(
+        + words(
             profile.account, profile.community, profile.product, profile.session,
             profile.all_or_nothing, profile.nonce, profile.valid_to,
         )
@@ -89,25 +89,35 @@ def profile_digest(domain: Domain, profile: ProfileOrder) -> bytes:
 def nomination_digest(domain: Domain, nomination: Nomination) -> bytes:
     """What the signer of ``nomination`` signs; ``domain`` is that of ``Schedules``."""
     n = nomination
-    words = _words(n.account, n.community, n.product, n.slot, n.seq)
-    return _digest(domain, _NOMINATION + words + keccak(n.packed_wh()))
+    fields = words(n.account, n.community, n.product, n.slot, n.seq)
+    return struct_digest(domain, _NOMINATION + fields + keccak(n.packed_wh()))
 
 
 def tariff_digest(domain: Domain, report: TariffReport) -> bytes:
     """What reporters sign of a tariff report; ``domain`` is that of ``Oracle``."""
-    words = _words(report.community, report.feed, report.day)
-    return _digest(domain, _TARIFF + words + keccak(report.packed_prices()))
+    fields = words(report.community, report.feed, report.day)
+    return struct_digest(domain, _TARIFF + fields + keccak(report.packed_prices()))
 
 
 def meter_digest(domain: Domain, report: MeterReport) -> bytes:
     """What reporters sign of a meter report; ``domain`` is that of ``Oracle``."""
-    return _digest(
+    return struct_digest(
         domain,
         _METER
-        + _words(report.community, report.product, report.slot)
+        + words(report.community, report.product, report.slot)
         + report.root
-        + _words(report.import_wh, report.export_wh, report.count),
+        + words(report.import_wh, report.export_wh, report.count),
     )
+
+
+def struct_digest(domain: Domain, struct: bytes) -> bytes:
+    """What is signed of a struct in ``domain``; ``struct`` is the hash of its type, then its encoded fields."""
+    return keccak(b"\x19\x01" + domain.separator + keccak(struct))
+
+
+def words(*values: int) -> bytes:
+    """``values`` as the fields of a struct, 32 bytes each; a negative one in two's complement."""
+    return b"".join([(value % _WORD).to_bytes(32, "big") for value in values])
 
 
 def sign(key: bytes, digest: bytes) -> bytes:
@@ -171,11 +181,3 @@ def checksum(address: bytes) -> str:
 
 def _address(key: PublicKey) -> str:
     return checksum(keccak(key.format(compressed=False)[1:])[12:])
-
-
-def _digest(domain: Domain, struct: bytes) -> bytes:
-    return keccak(b"\x19\x01" + domain.separator + keccak(struct))
-
-
-def _words(*values: int) -> bytes:
-    return b"".join([(value % _WORD).to_bytes(32, "big") for value in values])
