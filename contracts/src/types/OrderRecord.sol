@@ -74,15 +74,23 @@ function isBuy(OrderRecord record) pure returns (bool) {
 
 /// @notice Money locked by the record [nano-token]; at most 2**65.
 /// @param fee Grid and platform fee of a bought kWh [micro-token/kWh].
-/// @param shortCap Highest possible price of missing energy [micro-token/kWh].
+/// @param shortCap Highest possible price of missing energy, positive [micro-token/kWh].
 function lock(OrderRecord record, uint256 fee, uint256 shortCap) pure returns (uint256) {
-    uint256 biased = biasedPrice(record);
-    bool buy = isBuy(record);
-    // Every term is below 2**33 and the quantity below 2**32: no sum or product reaches 2**66.
+    return lockOf(isBuy(record), biasedPrice(record), quantity(record), fee, shortCap);
+}
+
+/// @notice Money that one side of `wh` locks [nano-token]; positive with the energy, at most 2**65. See docs/proofs.md [6].
+/// @param buy True for the buyer's side.
+/// @param biased Price + 2**31 [micro-token/kWh].
+/// @param wh Energy, below 2**32 [Wh].
+/// @param fee Grid and platform fee of a bought kWh, below 2**32 [micro-token/kWh].
+/// @param shortCap Highest possible price of missing energy, positive and below 2**32 [micro-token/kWh].
+function lockOf(bool buy, uint256 biased, uint256 wh, uint256 fee, uint256 shortCap) pure returns (uint256) {
+    // Every term is below 2**33 and the energy below 2**32: no sum or product reaches 2**66.
     unchecked {
         uint256 perKwh = buy ? fee : shortCap;
         if (buy && biased > PRICE_BIAS) perKwh += biased - PRICE_BIAS;
         if (!buy && biased < PRICE_BIAS) perKwh += PRICE_BIAS - biased;
-        return quantity(record) * perKwh;
+        return wh * (perKwh == 0 ? 1 : perKwh);
     }
 }

@@ -101,6 +101,13 @@ def test_a_buyer_locks_price_and_fees_a_seller_the_cost_of_not_delivering(rules:
     assert book.locks(rules).tolist() == [60_500_000, 10_500_000, 1_000_000_000, 1_050_000_000]
 
 
+def test_a_buyer_locks_at_least_one_nano_per_wh(rules: Rules) -> None:
+    free = replace(rules, grid_fee=0, platform_fee=0)
+    assert lock(free, True, 0, 500) == lock(free, True, -100_000, 500) == 500
+    book = Book.of_columns([True, True, True], [0, -100_000, 1], [500] * 3)
+    assert book.locks(free).tolist() == [500, 500, 500]
+
+
 def test_the_hash_chain_depends_on_the_batches() -> None:
     record = ORDER.record()
     once = chain_head(EMPTY_HEAD, record + record)

@@ -342,15 +342,17 @@ class Book:
         """What each record locks [nano-token], shape (n,); exact for accepted records, each below 2^62."""
         fees = rules.grid_fee + rules.platform_fee
         per_kwh = np.where(
-            self.buy, np.maximum(self.price, 0) + fees, rules.short_cap + np.maximum(-self.price, 0)
+            self.buy,
+            np.maximum(np.maximum(self.price, 0) + fees, 1),
+            rules.short_cap + np.maximum(-self.price, 0),
         )
         return self.quantity * per_kwh
 
 
 def lock(rules: Rules, buy: bool, price: int, quantity: int) -> int:
-    """What an order locks [nano-token]: a buyer the price and fees, a seller the cost of not delivering."""
+    """What an order locks, positive [nano-token]: a buyer price and fees, a seller the cost of not delivering."""
     if buy:
-        return quantity * (max(price, 0) + rules.grid_fee + rules.platform_fee)
+        return quantity * max(max(price, 0) + rules.grid_fee + rules.platform_fee, 1)
     return quantity * (rules.short_cap + max(-price, 0))
 
 
