@@ -29,6 +29,7 @@ CONTRACTS = {
     "CallAuction": "contracts/src/markets/CallAuction.sol",
     "Communities": "contracts/src/core/Communities.sol",
     "Oracle": "contracts/src/oracle/Oracle.sol",
+    "Positions": "contracts/src/markets/Positions.sol",
     "Schedules": "contracts/src/settlement/Schedules.sol",
     "Settlement": "contracts/src/settlement/Settlement.sol",
     "TestEuro": "contracts/src/devnet/TestEuro.sol",

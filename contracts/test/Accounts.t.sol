@@ -166,19 +166,52 @@ contract AccountsTest is Town {
         accounts.lock(COMMUNITY, 0, DAY, 0, 0);
         vm.expectRevert(market);
         accounts.lockBatch(COMMUNITY, 0, DAY, 1, "");
+        vm.expectRevert(market);
+        accounts.take(HOME, COMMUNITY, DAY, 1);
+        vm.expectRevert(market);
+        accounts.debit("");
+        vm.expectRevert(market);
+        accounts.credit("");
+        vm.expectRevert(market);
+        accounts.reserveFromPot(0);
         vm.expectRevert(billing);
         accounts.releaseLocks(COMMUNITY, DAY);
-        vm.expectRevert(billing);
-        accounts.debit("");
-        vm.expectRevert(billing);
-        accounts.credit("");
-        vm.expectRevert(billing);
-        accounts.reserveFromPot(0);
         vm.prank(address(auction));
         vm.expectRevert(
             abi.encodeWithSelector(IAccounts.NotModule.selector, address(auction), Module.Settlement)
         );
-        accounts.credit("");
+        accounts.releaseLocks(COMMUNITY, DAY);
+        vm.startPrank(address(settlement));
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccounts.NotModule.selector, address(settlement), Module.Market)
+        );
+        accounts.take(HOME, COMMUNITY, DAY, 1);
+    }
+
+    function testFuzz_what_is_taken_is_locked_and_never_more_than_is_free(uint64 nano) public {
+        vm.startPrank(address(auction));
+        if (nano > 100e9) {
+            vm.expectRevert(abi.encodeWithSelector(IAccounts.InsufficientFunds.selector, HOME, nano, 100e9));
+        }
+        accounts.take(HOME, COMMUNITY, DAY, nano);
+        uint256 taken = nano > 100e9 ? 0 : nano;
+        vm.assertEq(accounts.freeOf(HOME), 100e9 - taken);
+        vm.assertEq(accounts.lockTotal(COMMUNITY, DAY), taken);
+    }
+
+    function test_a_market_keeps_what_accounts_put_up_in_its_own_pot() public {
+        vm.prank(address(positions));
+        accounts.debit(abi.encodePacked(HOME, uint64(5)));
+        vm.startPrank(address(auction));
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.InsufficientPot.selector, auction, 1, 0));
+        accounts.credit(abi.encodePacked(HOME, uint64(1)));
+        accounts.debit(abi.encodePacked(HOME, uint64(7)));
+        accounts.credit(abi.encodePacked(OTHER, uint64(4)));
+        accounts.reserveFromPot(3);
+        vm.assertEq(accounts.freeOf(HOME), 100e9 - 12);
+        vm.assertEq(accounts.freeOf(OTHER), 100e9 + 4);
+        (, uint256 pot) = accounts.moduleOf(address(positions));
+        vm.assertEq(pot, 5);
     }
 
     function testFuzz_a_credit_never_exceeds_the_pot_and_a_debit_never_the_balance(

@@ -99,6 +99,11 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         _;
     }
 
+    modifier onlyModules() {
+        if (_roleOf(msg.sender) == Module.None) revert NotModule(msg.sender, Module.Market);
+        _;
+    }
+
     /// @param manager AccessManager that says who is ADMIN and REGISTRAR.
     /// @param token_ Token of all money, 6 decimals.
     /// @param withdrawalDelay_ Time between request and withdrawal [s].
@@ -280,6 +285,21 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function take(uint32 account, uint32 community, uint32 day, uint256 nano)
+        external
+        onlyModule(Module.Market)
+    {
+        AccountHot hot = _accounts[account].hot;
+        uint256 free = hot.free();
+        if (nano > free) revert InsufficientFunds(account, nano, free);
+        // nano <= free <= 2**62, and the sum of all locks is at most 2**62, see [1].
+        unchecked {
+            _accounts[account].hot = hot.withFree(free - nano);
+            lockTotal[community][day] += nano;
+        }
+    }
+
+    /// @inheritdoc IAccounts
     function releaseLocks(uint32 community, uint32 day)
         external
         onlyModule(Module.Settlement)
@@ -293,11 +313,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function debit(bytes calldata amounts)
-        external
-        onlyModule(Module.Settlement)
-        returns (bytes memory taken)
-    {
+    function debit(bytes calldata amounts) external onlyModules returns (bytes memory taken) {
         uint256 count = Amounts.count(amounts);
         taken = Amounts.newTaken(count);
         uint256 total = 0;
@@ -317,7 +333,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function credit(bytes calldata amounts) external onlyModule(Module.Settlement) {
+    function credit(bytes calldata amounts) external onlyModules {
         uint256 count = Amounts.count(amounts);
         uint32 last = accountCount;
         uint256 total = 0;
@@ -336,7 +352,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function reserveFromPot(uint256 nano) external onlyModule(Module.Settlement) {
+    function reserveFromPot(uint256 nano) external onlyModules {
         _takeFromPot(nano);
         reserve += nano;
         emit Reserved(msg.sender, nano);

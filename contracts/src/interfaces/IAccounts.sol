@@ -5,7 +5,8 @@ import {AccountHot, AccountKey} from "../types/AccountWords.sol";
 import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {Skip} from "../types/Skip.sol";
 
-/// @notice What a module may do with the money of accounts.
+/// @notice What a module may do with the money of accounts: a market locks it, the settlement releases locks, and either
+/// moves free money into its own pot and back.
 enum Module {
     None,
     Market,
@@ -163,19 +164,25 @@ interface IAccounts {
         external
         returns (bytes memory faults);
 
+    /// @notice Locks money of an account until the day's bills; reverts beyond its free balance. Market modules only.
+    /// @dev Uses no nonce: the market makes sure that the account agreed, once.
+    /// @param day Trading day of the energy that it is for.
+    function take(uint32 account, uint32 community, uint32 day, uint256 nano) external;
+
     /// @notice Moves all locks of the day to the caller's pot. Settlement modules only.
     function releaseLocks(uint32 community, uint32 day) external returns (uint256 nano);
 
-    /// @notice Moves money of accounts to the caller's pot, of each at most its free balance. Settlement modules only.
+    /// @notice Moves money of accounts to the caller's own pot, of each at most its free balance. Modules only: the
+    /// settlement by its bills, a market what the account agreed to put up there.
     /// @param amounts Each: account u32, money u64 [nano-token].
     /// @return taken What each account gave, u64 each [nano-token].
     function debit(bytes calldata amounts) external returns (bytes memory taken);
 
-    /// @notice Moves money of the caller's pot to accounts. Settlement modules only.
+    /// @notice Moves money of the caller's own pot to accounts. Modules only.
     /// @param amounts Each: account u32, money u64 [nano-token].
     function credit(bytes calldata amounts) external;
 
-    /// @notice Moves money of the caller's pot to the reserve. Settlement modules only.
+    /// @notice Moves money of the caller's own pot to the reserve. Modules only.
     function reserveFromPot(uint256 nano) external;
 
     /// @notice What `lock` would say to a request that locks nothing, the account's free balance, and what limits its key.

@@ -33,6 +33,8 @@ interface IPositions {
     error SelfTrade(uint32 account);
     /// @notice The account is of another community.
     error NotMember(uint32 account, uint32 community);
+    /// @notice The product is not traded in the community on that day.
+    error NotTraded(uint8 product);
     /// @notice The account has no meter of the product.
     error NoMeter(uint32 account, uint8 product);
     /// @notice There is no such source.
@@ -41,14 +43,18 @@ interface IPositions {
     error QuantityOutOfRange(uint32 slot, uint256 wh);
     /// @notice The slots are not of one trading day.
     error NotOneDay(uint32 slot, uint256 slots);
+    /// @notice Measured energy is agreed on slot by slot.
+    error NotOneSlot(uint256 slots);
     /// @notice The first slot has begun, or the energy of a metered slot comes before its end or after the bills.
     error OutsideWindow(uint256 from, uint256 until);
     /// @notice The slot was curtailed and takes no more trades.
     error SlotCurtailed(uint32 slot);
     /// @notice The account has the largest number of positions of a day.
     error TooManyPositions(uint32 account, uint32 day);
-    /// @notice Permille are below 1000.
-    error InvalidPermille(uint16 permille);
+    /// @notice The slot has begun.
+    error SlotBegun(uint32 slot, uint256 start);
+    /// @notice What remains must be less than before.
+    error InvalidPermille(uint16 permille, uint256 remaining);
 
     /// @notice Records an agreement before its first slot, locks the money of both sides and instructs both. Markets only.
     function open(Agreement calldata agreement) external;
@@ -60,6 +66,9 @@ interface IPositions {
     /// @param permille What remains of trades and schedules, 0 to 999.
     function curtail(uint32 community, uint8 product, uint32 slot, uint16 permille, string calldata reason)
         external;
+
+    /// @notice Largest number of positions of an account, product and day.
+    function MAX_POSITIONS() external view returns (uint256);
 
     /// @notice Hash and number of an account's positions of a day.
     function chainOf(uint32 community, uint8 product, uint32 account, uint32 day)

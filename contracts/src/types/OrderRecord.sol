@@ -79,14 +79,14 @@ function lock(OrderRecord record, uint256 fee, uint256 shortCap) pure returns (u
     return lockOf(isBuy(record), biasedPrice(record), quantity(record), fee, shortCap);
 }
 
-/// @notice Money that one side of `wh` locks [nano-token]; positive with the energy, at most 2**65. See docs/proofs.md [6].
+/// @notice Money that one side of `wh` locks [nano-token]; positive with the energy. See docs/proofs.md [6].
 /// @param buy True for the buyer's side.
 /// @param biased Price + 2**31 [micro-token/kWh].
-/// @param wh Energy, below 2**32 [Wh].
+/// @param wh Energy, below 2**64 [Wh].
 /// @param fee Grid and platform fee of a bought kWh, below 2**32 [micro-token/kWh].
 /// @param shortCap Highest possible price of missing energy, positive and below 2**32 [micro-token/kWh].
 function lockOf(bool buy, uint256 biased, uint256 wh, uint256 fee, uint256 shortCap) pure returns (uint256) {
-    // Every term is below 2**33 and the energy below 2**32: no sum or product reaches 2**66.
+    // Every term is below 2**33 and the energy below 2**64: no sum or product reaches 2**98.
     unchecked {
         uint256 perKwh = buy ? fee : shortCap;
         if (buy && biased > PRICE_BIAS) perKwh += biased - PRICE_BIAS;

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Form} from "./Form.sol";
+import {bias} from "./OrderRecord.sol";
 
 /// @notice Energy that two accounts agreed on, for consecutive slots of one trading day.
 /// @param community Community of both accounts.
@@ -52,21 +53,35 @@ function append(PositionChain chain, bytes32 record) pure returns (PositionChain
 /// @notice One side of an agreement as the chain of its account holds it:
 /// `form u8 | buy u8 | counterparty u32 | deal u64 | biased price u32 | source u8 | slot u32 | wh u32 each`, from byte 0 on.
 function recordOf(Agreement memory agreement, bool buy) pure returns (bytes memory) {
-    bytes memory wh = new bytes(4 * agreement.wh.length);
-    for (uint256 i = 0; i < agreement.wh.length; ++i) {
-        uint256 value = agreement.wh[i];
-        for (uint256 b = 0; b < 4; ++b) {
-            wh[4 * i + b] = bytes1(uint8(value >> (24 - 8 * b)));
-        }
-    }
+    return recordOf(agreement, buy, packWh(agreement.wh));
+}
+
+/// @notice `recordOf` with the energies packed.
+function recordOf(Agreement memory agreement, bool buy, bytes memory wh) pure returns (bytes memory) {
     return abi.encodePacked(
         uint8(agreement.form),
         buy,
         buy ? agreement.seller : agreement.buyer,
         agreement.deal,
-        uint32(agreement.price) ^ 0x80000000,
+        uint32(bias(agreement.price)),
         agreement.source,
         agreement.slot,
         wh
     );
+}
+
+/// @notice The values, 4 bytes each.
+function packWh(uint32[] memory values) pure returns (bytes memory packed) {
+    uint256 count_ = values.length;
+    // A word to spare, as each value is written with a whole word whose tail the next one overwrites.
+    packed = new bytes(4 * count_ + 32);
+    assembly ("memory-safe") {
+        let from := add(values, 0x20)
+        let to := add(packed, 0x20)
+        for { let end := add(from, shl(5, count_)) } lt(from, end) { from := add(from, 0x20) } {
+            mstore(to, shl(224, mload(from)))
+            to := add(to, 4)
+        }
+        mstore(packed, shl(2, count_))
+    }
 }

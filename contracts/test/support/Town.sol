@@ -8,6 +8,7 @@ import {Communities} from "../../src/core/Communities.sol";
 import {TestEuro} from "../../src/devnet/TestEuro.sol";
 import {Module} from "../../src/interfaces/IAccounts.sol";
 import {CallAuction} from "../../src/markets/CallAuction.sol";
+import {Positions} from "../../src/markets/Positions.sol";
 import {Oracle} from "../../src/oracle/Oracle.sol";
 import {Schedules} from "../../src/settlement/Schedules.sol";
 import {Settlement} from "../../src/settlement/Settlement.sol";
@@ -41,11 +42,13 @@ abstract contract Town {
 
     address internal constant ADMIN = address(0xAD);
     address internal constant REGISTRAR = address(0x4E6);
+    address internal constant REGULATOR = address(0x4E7);
 
     TestEuro internal token;
     AccessManager internal manager;
     Accounts internal accounts;
     Communities internal communities;
+    Positions internal positions;
     CallAuction internal auction;
     Schedules internal schedules;
     Oracle internal oracle;
@@ -61,6 +64,8 @@ abstract contract Town {
         accounts =
             Accounts(vm.deployCode("Accounts.sol:Accounts", abi.encode(manager, token, WITHDRAWAL_DELAY)));
         communities = Communities(vm.deployCode("Communities.sol:Communities", abi.encode(manager, accounts)));
+        positions =
+            Positions(vm.deployCode("Positions.sol:Positions", abi.encode(manager, accounts, communities)));
         auction = CallAuction(vm.deployCode("CallAuction.sol:CallAuction", abi.encode(accounts, communities)));
         schedules = Schedules(vm.deployCode("Schedules.sol:Schedules", abi.encode(accounts, communities)));
         oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(communities)));
@@ -71,7 +76,12 @@ abstract contract Town {
         );
         bytes4[] memory registration = new bytes4[](2);
         (registration[0], registration[1]) = (Accounts.register.selector, Accounts.approveMeter.selector);
+        bytes4[] memory curtailment = new bytes4[](1);
+        curtailment[0] = Positions.curtail.selector;
         vm.startPrank(ADMIN);
+        manager.setTargetFunctionRole(address(positions), curtailment, 3);
+        manager.grantRole(3, REGULATOR, 0);
+        accounts.grantModule(address(positions), Module.Market);
         manager.setTargetFunctionRole(address(accounts), registration, 1);
         manager.grantRole(1, REGISTRAR, 0);
         accounts.grantModule(address(auction), Module.Market);
