@@ -7,6 +7,7 @@
 ``signing``          EIP-712 digests, EIP-2098 signatures
 ``clearing``         price, volume and fills of a book
 ``continuous``       signed limits, receipts of an engine, at which price two match
+``order_book``       price-time priority among standing orders
 ``merkle``           fill and nomination trees
 ``merkle_sum``       trees whose nodes add up: meters and bills
 ``schedules``        nominations and the schedule that counts
