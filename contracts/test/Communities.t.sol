@@ -53,6 +53,12 @@ contract CommunitiesTest is Town {
         rules.quorum = 1;
         _refuses(rules, "quorum");
         rules = _rules();
+        rules.deviationLimit = 0;
+        _refuses(rules, "deviationLimit");
+        rules = _rules();
+        rules.challengeWindow = (rules.billDelay - rules.meterWindow) / 2 + 1;
+        _refuses(rules, "challengeWindow");
+        rules = _rules();
         rules.retailer = 99;
         _refuses(rules, "retailer");
     }

@@ -70,8 +70,8 @@ contract OracleTest is Town {
         _refuses(0, _pair(100, 101), 1, 101);
         vm.expectRevert(abi.encodeWithSelector(IOracle.VectorLength.selector, 8, 96));
         oracle.reportTariff(COMMUNITY, 0, DAY, new bytes(8), "");
-        vm.expectRevert(abi.encodeWithSelector(IOracle.UnknownFeed.selector, 2));
-        oracle.reportTariff(COMMUNITY, 2, DAY, _prices, "");
+        vm.expectRevert(abi.encodeWithSelector(IOracle.UnknownFeed.selector, 3));
+        oracle.reportTariff(COMMUNITY, 3, DAY, _prices, "");
     }
 
     function test_imbalance_prices_come_after_the_day_and_long_may_exceed_short() public {
@@ -87,6 +87,21 @@ contract OracleTest is Town {
         oracle.reportTariff(COMMUNITY, 1, DAY, prices, two);
         vm.warp(end);
         oracle.reportTariff(COMMUNITY, 1, DAY, prices, two);
+    }
+
+    function test_reference_prices_come_before_the_first_gate_and_forward_may_exceed_spot() public {
+        bytes memory prices = _pair(-60_000, 75_000);
+        bytes memory two = _tariffSignatures(2, DAY, prices, 0, 2);
+        oracle.reportTariff(COMMUNITY, 2, DAY, prices, two);
+        vm.assertEq(oracle.tariffHash(COMMUNITY, 2, DAY), keccak256(prices));
+        vm.warp(DAY_START + 1 days - 39_600);
+        two = _tariffSignatures(2, DAY + 1, prices, 0, 2);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IOracle.OutsideWindow.selector, DAY_START - 7 days, DAY_START + 1 days - 39_600
+            )
+        );
+        oracle.reportTariff(COMMUNITY, 2, DAY + 1, prices, two);
     }
 
     function test_meters_are_reported_once_and_in_their_window() public {

@@ -41,6 +41,7 @@ RULES = Rules(
     slot_seconds=3_600, utc_offset=7_200, products=1, price_min=-BAND, price_max=BAND, grid_fee=20_000,
     platform_fee=1_000, short_cap=2_000_000, connection_limit_wh=20_000, retailer=1, grid_operator=2, platform=3,
     nomination_batch_lead=480, nomination_direct_lead=300, meter_window=7_200, bill_delay=21_600, bill_window=86_400,
+    deviation_limit=500_000, challenge_window=7_200,
     bond=10**9, reporters=("0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20), quorum=2,
     sessions=(Session(False, -39_600, -39_000), Session(True, -1_200, -900)),
 )  # fmt: skip

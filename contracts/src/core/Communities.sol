@@ -213,6 +213,15 @@ contract Communities is ICommunities, AccessManaged {
         _require(rules.nominationDirectLead <= rules.nominationBatchLead, "nominationDirectLead");
         _require(rules.meterWindow > 0, "meterWindow");
         _require(rules.billWindow > 0, "billWindow");
+        _require(
+            rules.deviationLimit > 0 && rules.deviationLimit <= uint32(type(int32).max), "deviationLimit"
+        );
+        // Whatever the oracle was asked is decided when bills can be proposed.
+        _require(
+            rules.challengeWindow > 0
+                && uint256(rules.meterWindow) + 2 * uint256(rules.challengeWindow) <= rules.billDelay,
+            "challengeWindow"
+        );
         _require(rules.bond > 0, "bond");
     }
 

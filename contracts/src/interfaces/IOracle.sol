@@ -18,7 +18,7 @@ struct MeterRoot {
 /// @notice Prices and meters, reported once each by a quorum of the community's reporters.
 interface IOracle {
     /// @notice Prices of a day were reported.
-    /// @param feed 0 retail (import, feed-in per slot), 1 imbalance (short, long per slot).
+    /// @param feed 0 retail (import, feed-in per slot), 1 imbalance (short, long), 2 reference (spot, forward).
     /// @param prices Two int32 per slot [micro-token/kWh].
     event TariffReported(
         uint32 indexed community, uint8 indexed feed, uint32 indexed day, bytes prices, address[] signers
@@ -36,7 +36,7 @@ interface IOracle {
         address[] signers
     );
 
-    /// @notice Feeds are 0 retail, 1 imbalance.
+    /// @notice Feeds are 0 retail, 1 imbalance, 2 reference.
     error UnknownFeed(uint8 feed);
     /// @notice The community does not meter this product.
     error UnknownProduct(uint8 product);
@@ -85,6 +85,6 @@ interface IOracle {
     /// @notice Number of slots of a day whose meters were reported.
     function meteredSlots(uint32 community, uint8 product, uint32 day) external view returns (uint32);
 
-    /// @notice True once both feeds of a day and the meters of all its slots and products were reported.
+    /// @notice True once retail and imbalance prices of a day and the meters of all its slots and products were reported.
     function isComplete(uint32 community, uint32 day) external view returns (bool);
 }

@@ -16,6 +16,7 @@ contract Oracle is IOracle, EIP712 {
 
     uint8 private constant RETAIL = 0;
     uint8 private constant IMBALANCE = 1;
+    uint8 private constant REFERENCE = 2;
 
     int256 private constant RETAIL_LEAD = 8 days;
     uint256 private constant DAY = 86_400;
@@ -51,7 +52,7 @@ contract Oracle is IOracle, EIP712 {
         bytes calldata signatures
     ) external {
         Rules memory rules = _communities.rulesAt(community, day);
-        if (feed == RETAIL) {
+        if (feed == RETAIL || feed == REFERENCE) {
             // Later than any change of the rules that can still be announced for the day.
             int256 from = dayStart(day, rules.utcOffset) - RETAIL_LEAD;
             _requireWithin(from < 0 ? 0 : uint256(from), _communities.firstGate(community, day));

@@ -19,7 +19,9 @@ pragma solidity ^0.8.30;
 /// @param meterWindow Reports of meters and imbalance prices are taken this long after the end of slot or day [s].
 /// @param billDelay Bills are proposed this long after the end of the day [s].
 /// @param billWindow Bills can be challenged this long [s].
-/// @param bond Deposit of a proposer of bills [nano-token].
+/// @param deviationLimit A price may differ so much from the same slot's of the last day; beyond, it waits [micro-token/kWh].
+/// @param challengeWindow A report can be challenged this long after its window, and is decided upon this long [s].
+/// @param bond Deposit of a proposer of bills, and of a challenger of a report [nano-token].
 /// @param quorum Signatures of a report, more than half of the reporters.
 struct Rules {
     uint32 slotSeconds;
@@ -39,6 +41,8 @@ struct Rules {
     uint32 meterWindow;
     uint32 billDelay;
     uint32 billWindow;
+    uint32 deviationLimit;
+    uint32 challengeWindow;
     uint64 bond;
     uint8 quorum;
 }

@@ -120,6 +120,8 @@ abstract contract Town {
             meterWindow: 7200,
             billDelay: 21_600,
             billWindow: 86_400,
+            deviationLimit: 500_000,
+            challengeWindow: 3600,
             bond: BOND,
             quorum: 2
         });

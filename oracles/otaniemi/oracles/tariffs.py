@@ -14,6 +14,9 @@ from otaniemi.contracts.rules.units import price_of
 from otaniemi.oracles.errors import TariffSourceError
 from otaniemi.oracles.sources import SpotPrices
 
+FORWARD_DAYS = 7
+"""Days whose spot prices make a forward price."""
+
 
 @dataclass(frozen=True)
 class VatRate:
@@ -97,6 +100,49 @@ def spot_tariffs(
         mean = _mean(spot, start, start + slot_seconds)
         tariffs.append(rule.apply(mean, spot.includes_vat, rule.vat_at(start)))
     return tariffs
+
+
+def spot_of_slots(spot: SpotPrices, rule: PriceRule, slots: Iterable[int], slot_seconds: int) -> list[int]:
+    """The spot price of every slot with VAT, as homes pay it, without any margin. [micro-token/kWh]
+
+    Raises
+    ------
+    TariffSourceError
+        The series or the VAT rates do not cover a slot.
+    """
+    prices = []
+    for slot in slots:
+        start = slot * slot_seconds
+        mean = _mean(spot, start, start + slot_seconds)
+        prices.append(price_of(mean if spot.includes_vat else mean * (1 + rule.vat_at(start))))
+    return prices
+
+
+def day_reference(spot_days: Sequence[Sequence[int]], rules: Rules, community: int, day: int) -> TariffReport:
+    """Reference report of one trading day: its spot prices, and as forward price their mean over recent days.
+
+    The forward price of a slot is the mean, rounded down, of the same slot's spot prices over `FORWARD_DAYS` days
+    up to ``day``, or as many as are known. It follows the market slowly; it is no quotation of one.
+
+    Parameters
+    ----------
+    spot_days : sequence of sequences of int
+        Spot prices by day and slot, one or more days, the last one ``day`` itself. [micro-token/kWh]
+    rules : Rules
+        The community's: its slots, and the bounds of its prices.
+    community, day : int
+        Whose prices, of which trading day.
+
+    Raises
+    ------
+    FieldError
+        The number of slots or a price is one that the Oracle contract would refuse.
+    """
+    recent = spot_days[-FORWARD_DAYS:]
+    forward = [sum(prices) // len(prices) for prices in zip(*recent, strict=True)]
+    report = TariffReport(community, Feed.REFERENCE, day, tuple(zip(spot_days[-1], forward, strict=True)))
+    report.check(rules)
+    return report
 
 
 def day_tariffs(

@@ -124,7 +124,8 @@ class CommunityDay:
         rules, at = self._rules, timeline.at
         oracles, first = self._exchange.oracles, self.slots[0]
         self._exchange.market.open(self.slots)
-        at(tariff_deadline(rules, self.day) - RETAIL_LEAD, oracles.report_tariff, Feed.RETAIL, self.day)
+        for feed in (Feed.RETAIL, Feed.REFERENCE):
+            at(tariff_deadline(rules, self.day) - RETAIL_LEAD, oracles.report_tariff, feed, self.day)
         for session, call in enumerate(CALLS[self._kind] if self._wallets else ()):
             at(
                 relay_gate(rules, first, session) - BARGAIN_LEAD,

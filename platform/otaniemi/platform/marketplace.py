@@ -13,7 +13,7 @@ from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.orders import Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import address_bytes
-from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api import reads
 from otaniemi.platform.api.services import (
@@ -68,7 +68,7 @@ class LiveMarketPlace:
     def tariffs(self, day: int) -> tuple[TariffReport | None, TariffReport | None]:
         with self._now(), self._gateway.store.read() as transaction:
             retail, imbalance = (
-                days.tariff(transaction, self._gateway.community, feed, day) for feed in Feed
+                days.tariff(transaction, self._gateway.community, feed, day) for feed in BILLED_FEEDS
             )
             return retail, imbalance
 

@@ -101,7 +101,9 @@ def build_town() -> Town:
         slot_seconds=3_600, utc_offset=7_200, products=1, price_min=-4_000_000, price_max=4_000_000,
         grid_fee=20_000, platform_fee=1_000, short_cap=2_000_000, connection_limit_wh=20_000,
         retailer=0, grid_operator=0, platform=0, nomination_batch_lead=480, nomination_direct_lead=300,
-        meter_window=2 * 86_400, bill_delay=21_600, bill_window=86_400, bond=10**9,
+        meter_window=2 * 86_400, bill_delay=3 * 86_400, bill_window=86_400, deviation_limit=500_000,
+        challenge_window=7_200,
+        bond=10**9,
         reporters=tuple(key.address for key in reporters), quorum=2,
         sessions=(Session(False, -39_600, -39_000), Session(True, -1_200, -900)),
     )  # fmt: skip

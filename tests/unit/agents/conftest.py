@@ -48,7 +48,7 @@ def make_day() -> MakeDay:
             pv_wh=np.array(pv_wh)[:, None] * noon,
             outdoor_c=np.full(24, 18.0),
             past_load_wh=np.tile(load, (1, 7)),
-            prices=Prices(retail, feed_in, retail + 30_000, feed_in - 30_000),
+            prices=Prices(retail, feed_in, retail + 30_000, feed_in - 30_000, feed_in),
             local_fee_micro=20_000,
         )
 

@@ -20,7 +20,7 @@ from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Book, Market, NonceWindow, Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, checksum
-from otaniemi.contracts.rules.tariffs import Feed, TariffReport
+from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
 from otaniemi.platform.api.services import (
@@ -84,7 +84,7 @@ class FakePlace:
 
     def tariffs(self, day: int) -> tuple[TariffReport | None, TariffReport | None]:
         with self.store.read() as transaction:
-            retail, imbalance = (days.tariff(transaction, COMMUNITY, feed, day) for feed in Feed)
+            retail, imbalance = (days.tariff(transaction, COMMUNITY, feed, day) for feed in BILLED_FEEDS)
             return retail, imbalance
 
     def account(self, account: int) -> AccountState:

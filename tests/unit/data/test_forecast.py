@@ -21,7 +21,7 @@ def day_of(past: np.ndarray, today: np.ndarray, slot_seconds: int = 3600) -> Tra
         pv_wh=nothing[None, :],
         outdoor_c=np.zeros(24),
         past_load_wh=past[None, :],
-        prices=Prices(nothing, nothing, nothing, nothing),
+        prices=Prices(nothing, nothing, nothing, nothing, nothing),
         local_fee_micro=0,
     )
 

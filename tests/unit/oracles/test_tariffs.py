@@ -8,10 +8,17 @@ import pytest
 
 from otaniemi.contracts.rules.calendar import Rules, day_start, slots_of_day
 from otaniemi.contracts.rules.errors import FieldError
-from otaniemi.contracts.rules.tariffs import SlotTariff
+from otaniemi.contracts.rules.tariffs import Feed, SlotTariff
 from otaniemi.oracles.errors import TariffSourceError
 from otaniemi.oracles.sources import SpotPrices
-from otaniemi.oracles.tariffs import PriceRule, VatRate, day_tariffs, spot_tariffs
+from otaniemi.oracles.tariffs import (
+    PriceRule,
+    VatRate,
+    day_reference,
+    day_tariffs,
+    spot_of_slots,
+    spot_tariffs,
+)
 
 DAY = 19_576  # 2023-08-07
 RULE = PriceRule(
@@ -104,3 +111,21 @@ def test_a_price_beyond_the_cap_is_refused_by_slot(rules: Rules) -> None:
     prices = prices_of(rules, spot_of(rules, *[0.1] * 3, 9.0, *[0.1] * 20))
     with pytest.raises(FieldError, match="price of slot 3 is"):
         day_tariffs(prices, rules, 1, DAY)
+
+
+def test_spot_is_the_market_price_with_vat_and_no_margin(rules: Rules) -> None:
+    slots = slots_of_day(rules, DAY)[:2]
+    assert spot_of_slots(spot_of(rules, 0.10, -0.10), RULE, slots, 3600) == [124_000, -124_000]
+    assert spot_of_slots(spot_of(rules, 0.10, 0.2, includes_vat=True), RULE, slots, 3600) == [
+        100_000,
+        200_000,
+    ]
+
+
+def test_forward_is_the_mean_of_the_last_seven_days_rounded_down(rules: Rules) -> None:
+    spot_days = [[price] * 24 for price in (900_000, 1, 2, 3, 4, 5, 6, -22)]
+    report = day_reference(spot_days, rules, 1, DAY)
+    assert (report.feed, report.prices) == (Feed.REFERENCE, ((-22, -1),) * 24)
+    assert day_reference(spot_days[:1], rules, 1, DAY).prices == ((900_000, 900_000),) * 24
+    with pytest.raises(FieldError, match="price of slot 0"):
+        day_reference([[rules.short_cap + 1] * 24], rules, 1, DAY)

@@ -453,6 +453,8 @@ _RULE_FIELDS = (
     "meter_window",
     "bill_delay",
     "bill_window",
+    "deviation_limit",
+    "challenge_window",
     "bond",
     "quorum",
 )

@@ -42,6 +42,8 @@ _RANGES = (
     ("meter_window", 1, _U32),
     ("bill_delay", 0, _U32),
     ("bill_window", 1, _U32),
+    ("deviation_limit", 1, PRICE_LIMIT),
+    ("challenge_window", 1, _U32),
     ("bond", 1, _U64),
 )
 
@@ -106,6 +108,8 @@ class Rules:
     meter_window: int
     bill_delay: int
     bill_window: int
+    deviation_limit: int
+    challenge_window: int
     bond: int
     reporters: tuple[str, ...]
     quorum: int
@@ -121,6 +125,8 @@ class Rules:
         within("price_max", self.price_max, self.price_min + 1, PRICE_LIMIT)
         within("platform_fee", self.platform_fee, 0, PRICE_LIMIT - self.grid_fee)
         within("nomination_direct_lead", self.nomination_direct_lead, 0, self.nomination_batch_lead)
+        least_delay = self.meter_window + 2 * self.challenge_window
+        within("bill_delay", self.bill_delay, least_delay, max(least_delay, _U32))
         addresses = [address.lower() for address in self.reporters]
         if not all(map(_ADDRESS.fullmatch, addresses)) or addresses != sorted(set(addresses)):
             raise FieldError("reporters", self.reporters, "distinct addresses in ascending order")

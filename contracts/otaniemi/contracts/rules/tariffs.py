@@ -1,4 +1,4 @@
-"""Tariff reports (protocol section 6): retail and imbalance prices of a trading day, signed by reporters."""
+"""Tariff reports (protocol section 6): retail, imbalance and reference prices of a trading day, signed by reporters."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class Feed(IntEnum):
 
     RETAIL = 0  # import, feed-in
     IMBALANCE = 1  # short, long
+    REFERENCE = 2  # spot, forward
+
+
+BILLED_FEEDS = (Feed.RETAIL, Feed.IMBALANCE)
+"""The feeds that the bills of a day need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class TariffReport:
     prices: tuple[tuple[int, int], ...]
 
     def __post_init__(self) -> None:
-        within("feed", self.feed, Feed.RETAIL, Feed.IMBALANCE)
+        within("feed", self.feed, Feed.RETAIL, Feed.REFERENCE)
         for pair in self.prices:
             for price in pair:
                 within("price", price, -(2**31), 2**31 - 1)

@@ -23,7 +23,7 @@ def fault_of_tariff(
     rules: Rules, domain: Domain, report: TariffReport, signatures: bytes, now: int
 ) -> str | None:
     """Why the oracle should not have taken a tariff report at ``now``; None when it should."""
-    if report.feed == Feed.RETAIL:
+    if report.feed != Feed.IMBALANCE:
         opens, closes = 0, tariff_deadline(rules, report.day)
     else:
         opens = day_start(rules, report.day + 1)

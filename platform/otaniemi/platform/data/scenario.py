@@ -30,12 +30,13 @@ class DataError(OtaniemiError):
 
 @dataclass(frozen=True)
 class Prices:
-    """Retail and imbalance prices, each of shape (slots,) [micro-token/kWh]."""
+    """Retail, imbalance and spot prices, each of shape (slots,) [micro-token/kWh]; ``spot`` includes VAT."""
 
     import_micro: IntArray
     feed_in_micro: IntArray
     short_micro: IntArray
     long_micro: IntArray
+    spot_micro: IntArray
 
     def part(self, slots: slice) -> Prices:
         """The prices of some slots."""
@@ -44,6 +45,7 @@ class Prices:
             self.feed_in_micro[slots],
             self.short_micro[slots],
             self.long_micro[slots],
+            self.spot_micro[slots],
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from otaniemi.contracts.rules.tariffs import SlotTariff
 from otaniemi.oracles.sources import SpotPrices
-from otaniemi.oracles.tariffs import PriceRule, VatRate, spot_tariffs
+from otaniemi.oracles.tariffs import PriceRule, VatRate, spot_of_slots, spot_tariffs
 from otaniemi.platform.community import TariffRules
 from otaniemi.platform.data.scenario import Prices
 
@@ -37,15 +37,16 @@ def price_rule(tariff: TariffRules, zone: ZoneInfo) -> PriceRule:
 
 
 def prices_from_spot(spot: SpotPrices, rule: PriceRule, slots: Iterable[int], slot_seconds: int) -> Prices:
-    """Retail and imbalance prices of every slot; see `spot_tariffs`.
+    """Retail, imbalance and spot prices of every slot; see `spot_tariffs` and `spot_of_slots`.
 
     Raises
     ------
     TariffSourceError
         The series or the VAT rates do not cover a slot.
     """
-    columns = np.array(spot_tariffs(spot, rule, slots, slot_seconds), dtype=np.int64).T
-    return Prices(*columns)
+    every = list(slots)
+    columns = np.array(spot_tariffs(spot, rule, every, slot_seconds), dtype=np.int64).T
+    return Prices(*columns, np.array(spot_of_slots(spot, rule, every, slot_seconds), dtype=np.int64))
 
 
 def tariffs_of(prices: Prices) -> list[SlotTariff]:

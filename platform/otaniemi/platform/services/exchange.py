@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
-from otaniemi.oracles.tariffs import day_tariffs
+from otaniemi.oracles.tariffs import day_reference, day_tariffs
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.tariff import tariffs_of
@@ -45,6 +45,10 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
     def tariffs(feed: Feed, day: int) -> TariffReport:
         first = day * 86_400 - scenario.utc_offset_s
         index = (first // scenario.slot_seconds - scenario.first_slot) // scenario.slots_per_day
+        if feed == Feed.REFERENCE:
+            known = scenario.prices.spot_micro[: (index + 1) * scenario.slots_per_day]
+            spot_days = known.reshape(-1, scenario.slots_per_day).tolist()
+            return day_reference(spot_days, gateway.rules, gateway.community, day)
         prices = tariffs_of(scenario.day(index).prices)
         return day_tariffs(prices, gateway.rules, gateway.community, day)[feed]
 

@@ -35,6 +35,7 @@ CONNECTION_KW = 43
 """Three phases of 63 A."""
 PRICE_BAND = 4_000_000
 CAP_STEP = 250_000
+DEVIATION_LIMIT = 500_000
 WITHDRAWAL_DELAY = 3 * 24 * HOUR
 
 HOME_DEPOSIT_EUR = 5_000.0
@@ -101,7 +102,8 @@ def founded_at(scenario: Scenario) -> int:
 def community_rules(scenario: Scenario, reporters: Sequence[Key]) -> Rules:
     """The default rules for a scenario; prices beyond its own are left room for."""
     prices = scenario.prices
-    arrays = prices.import_micro, prices.feed_in_micro, prices.short_micro, prices.long_micro
+    bought = prices.import_micro, prices.feed_in_micro, prices.short_micro, prices.long_micro
+    arrays = *bought, prices.spot_micro
     highest = max(int(abs(array).max()) for array in arrays)
     return Rules(
         slot_seconds=scenario.slot_seconds,
@@ -121,6 +123,8 @@ def community_rules(scenario: Scenario, reporters: Sequence[Key]) -> Rules:
         meter_window=2 * HOUR,
         bill_delay=6 * HOUR,
         bill_window=24 * HOUR,
+        deviation_limit=DEVIATION_LIMIT,
+        challenge_window=2 * HOUR,
         bond=nano_of_micro(micro_of_eur(100.0)),
         reporters=tuple(key.address for key in reporters),
         quorum=QUORUM,
