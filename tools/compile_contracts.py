@@ -30,6 +30,7 @@ CONTRACTS = {
     "Communities": "contracts/src/core/Communities.sol",
     "Oracle": "contracts/src/oracle/Oracle.sol",
     "Positions": "contracts/src/markets/Positions.sol",
+    "PricePackages": "contracts/src/markets/PricePackages.sol",
     "Schedules": "contracts/src/settlement/Schedules.sol",
     "Settlement": "contracts/src/settlement/Settlement.sol",
     "TestEuro": "contracts/src/devnet/TestEuro.sol",
