@@ -48,6 +48,10 @@ class LiveMarketPlace:
     def deployment(self) -> Deployment:
         return self._exchange.founded.deployment
 
+    @property
+    def relayer(self) -> str:
+        return self._exchange.market.relayer
+
     def live(self) -> None:
         """Take the timeline's actions as they fall due, until none is left or the clock is stopped."""
         clock = self._timeline.clock

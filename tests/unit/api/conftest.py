@@ -18,8 +18,9 @@ from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Book, Market, NonceWindow, Order, ProfileOrder
+from otaniemi.contracts.rules.receipts import RelayReceipt
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.contracts.rules.signing import Domain, checksum
+from otaniemi.contracts.rules.signing import Domain, checksum, sign
 from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
@@ -46,6 +47,7 @@ from ...support.rules import HOURLY as RULES
 DAY = 19_576  # 2023-08-07
 COMMUNITY = 1
 FREE = 100 * 10**9
+RELAYER = derive_key(7, "relayer", 0)
 
 
 @dataclass
@@ -55,6 +57,7 @@ class FakePlace:
     store: Store
     now: int
     devnet: bool = True
+    relayer: str = RELAYER.address
     sent: list[bytes] = field(default_factory=list)
     nonces: dict[int, NonceWindow] = field(default_factory=dict)
     block: int = 1
@@ -109,7 +112,9 @@ class FakePlace:
             if intake.get_order(transaction, order.account, order.nonce) is None:
                 held = intake.orders_held(transaction, order)
                 check_order(order, signature, state, held, RULES, self.domain("CallAuction"), self.now)
-            intake.receive_order(transaction, order, signature, self.now)
+            receipt = RelayReceipt.of(self.domain("CallAuction"), order, self.now)
+            signed = sign(RELAYER.secret, receipt.digest(self.domain("CallAuction")))
+            intake.receive_order(transaction, order, signature, self.now, signed)
             return reads.order_state(transaction, RULES, order.account, order.nonce)
 
     def order(self, account: int, nonce: int) -> OrderState:

@@ -4,6 +4,7 @@
 ``units``            the one crossing between floats (kWh, EUR) and integers
 ``calendar``         slots, trading days, gates; the rules of a community
 ``orders``           orders, records, books, wire formats, locks, nonces
+``receipts``         what a relayer signs of an order that it has
 ``signing``          EIP-712 digests, EIP-2098 signatures
 ``clearing``         price, volume and fills of a book
 ``continuous``       signed limits, receipts of an engine, at which price two match

@@ -105,6 +105,15 @@ class Order:
         """Where the order stands."""
         return Market(self.community, self.product, self.slot, self.session)
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The order as the only step of a profile."""
+        return (Step(self.slot, self.price, self.quantity, self.source, self.buy),)
+
+    def records(self) -> list[tuple[Market, bytes]]:
+        """The only record and its market, as ``ProfileOrder.records``."""
+        return [(self.market, self.record())]
+
     def record(self) -> bytes:
         """What the market keeps of the order."""
         return _record(self.account, self.price, self.quantity, self.nonce, self.source, self.buy)

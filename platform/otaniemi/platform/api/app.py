@@ -82,7 +82,7 @@ def _market_routes(place: MarketPlace) -> APIRouter:
     @router.get("/community")
     def community() -> CommunityView:
         """Rules, contract addresses and the present."""
-        return CommunityView.of(place.present(), place.devnet, place.deployment.to_json())
+        return CommunityView.of(place.present(), place.devnet, place.relayer, place.deployment.to_json())
 
     @router.get("/markets")
     def markets(day: Day = None, product: Product = 0) -> list[MarketView]:

@@ -137,6 +137,10 @@ class MarketPlace(Protocol):
         """Where the community lives."""
 
     @property
+    def relayer(self) -> str:
+        """Address of the key that signs receipts for orders to be relayed."""
+
+    @property
     def devnet(self) -> bool:
         """Whether the chain is for development, so that accounts and tokens are given away."""
 

@@ -12,7 +12,7 @@ from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.orders import Order
 from otaniemi.contracts.rules.tariffs import TariffReport
-from otaniemi.platform.api.form import Form, Hash, from_hex, instant, to_hex
+from otaniemi.platform.api.form import Address, Form, Hash, Signature, from_hex, instant, to_hex
 from otaniemi.platform.api.services import (
     AccountState,
     OrderState,
@@ -32,15 +32,17 @@ class CommunityView(Form):
     block: int
     block_hash: Hash
     devnet: bool
+    relayer: Annotated[Address, Field(description="signs receipts for orders to be relayed")]
     deployment: Annotated[dict[str, Any], Field(description="as deployment.json")]
 
     @classmethod
-    def of(cls, present: Present, devnet: bool, deployment: dict[str, Any]) -> CommunityView:
+    def of(cls, present: Present, devnet: bool, relayer: str, deployment: dict[str, Any]) -> CommunityView:
         return cls(
             now=instant(present.now),
             block=present.block,
             block_hash=to_hex(present.block_hash),
             devnet=devnet,
+            relayer=relayer,
             deployment=deployment,
         )
 
@@ -212,7 +214,8 @@ class OrderView(Form):
     """An order by its number.
 
     ``received`` waits to be relayed, ``skipped`` was refused by the chain for ``reason``, ``accepted`` stands in
-    its markets; once all of them are cleared it is ``filled`` (in part, perhaps) or ``unfilled``.
+    its markets; once all of them are cleared it is ``filled`` (in part, perhaps) or ``unfilled``. ``receipt`` is the
+    relayer's signature that it had the order at ``received_at`` (typed data ``RelayReceipt``).
     """
 
     account: int
@@ -220,6 +223,7 @@ class OrderView(Form):
     state: Literal["received", "skipped", "accepted", "filled", "unfilled"]
     reason: str | None
     received_at: datetime | None
+    receipt: Signature | None
     records: tuple[RecordView, ...]
 
     @classmethod
@@ -232,6 +236,7 @@ class OrderView(Form):
             state=_order_state(state),
             reason=None if reason is None else reason.name.lower().replace("_", " "),
             received_at=instant(sent.received_at) if sent else None,
+            receipt=to_hex(sent.receipt) if sent and sent.receipt else None,
             records=tuple(RecordView.of(record) for record in state.records),
         )
 

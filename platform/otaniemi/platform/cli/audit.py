@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from otaniemi.platform.cli.output import console, print_json
 from otaniemi.platform.errors import OtaniemiError
+
+if TYPE_CHECKING:
+    from otaniemi.platform.audit.audit import Evidence
+    from otaniemi.platform.audit.findings import AuditReport, Finding
 
 
 class AuditOptionsError(OtaniemiError):
@@ -28,12 +32,15 @@ def audit(
     leaves: Annotated[Path | None, typer.Option(help="Directory of published leaves, with --rpc.")] = None,
     head: Annotated[str | None, typer.Option(help="Head hash known from elsewhere.", metavar="HASH")] = None,
     account: Annotated[int | None, typer.Option(help="Prove this account's bills alone.")] = None,
+    receipts: Annotated[
+        Path | None, typer.Option(help="File of kept receipts: did their relayer bring those orders?")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Re-derive orders, clearing, fills, schedules, meters, bills and balances; trust no server.
 
     Exit code 0: everything holds; 1: something is wrong, and the first wrong leaf, block or transaction
-    is named; 2: could not look.
+    is named; 2: could not look. With receipts, only the relayer who signed them is judged.
 
     Example: `otaniemi audit runs/001 --account 5`
     """
@@ -46,7 +53,12 @@ def audit(
         evidence = auditor.evidence_of_node(rpc, deployment, leaves, pinned)
     else:
         raise AuditOptionsError("audit: give RUN_DIR, or --rpc, --deployment and --leaves together")
-    if account is None:
+    if receipts is not None and account is not None:
+        raise AuditOptionsError("audit: give --account or --receipts, not both")
+    if receipts is not None:
+        report = _audit_receipts(evidence, receipts)
+        data, lines = report.to_json(), report.as_lines()
+    elif account is None:
         report = auditor.audit(evidence)
         data, lines = report.to_json(), report.as_lines()
     else:
@@ -58,6 +70,18 @@ def audit(
         for line in lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _audit_receipts(evidence: Evidence | Finding, path: Path) -> AuditReport:
+    from otaniemi.platform.audit.findings import AuditReport, Finding
+    from otaniemi.platform.audit.receipts import censorship
+    from otaniemi.platform.kept import read_kept
+
+    if isinstance(evidence, Finding):
+        return AuditReport((evidence,), {})
+    kept = read_kept(path)
+    counts = {"blocks": len(evidence.blocks), "receipts": len(kept)}
+    return AuditReport(tuple(censorship(evidence, kept)), counts)
 
 
 def _hash(text: str) -> bytes:

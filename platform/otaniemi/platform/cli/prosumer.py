@@ -26,7 +26,11 @@ Wallet = Annotated[Path, typer.Option("--wallet", help="Wallet file of the devic
 SlotText = Annotated[str, typer.Option("--slot", help="Slot number, or local start like 2026-08-17T18:00.")]
 DayText = Annotated[str | None, typer.Option("--day", help="Trading day YYYY-MM-DD; today when left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Receipts = Annotated[
+    Path, typer.Option(envvar="OTANIEMI_RECEIPTS", help="File of sent orders with the relayer's receipts.")
+]
 LOCAL = "http://127.0.0.1:8000"
+RECEIPTS = Path("receipts.jsonl")
 
 wallet = typer.Typer(help="Wallet files: encrypted keys.", no_args_is_help=True)
 
@@ -51,7 +55,7 @@ class SourceName(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(wallet, name="wallet")
-    for command in (open_account, bid, orders, positions, meter, bill, withdraw):
+    for command in (open_account, bid, receipts, orders, positions, meter, bill, withdraw):
         name = "register" if command is open_account else command.__name__
         app.command(name)(command)
 
@@ -112,17 +116,18 @@ def bid(
     session: Annotated[int, typer.Option(min=0, help="0, 1 day-ahead calls; 2 last call.")] = 2,
     source: Annotated[SourceName, typer.Option(help="What sold energy comes from.")] = SourceName.GRID,
     nonce: Annotated[int | None, typer.Option(min=0, help="To repeat an order safely: its number.")] = None,
+    receipts: Receipts = RECEIPTS,
     url: Url = LOCAL,
     json: Json = False,
 ) -> None:
-    """Sign an order at home and send it to be relayed.
+    """Sign an order at home and send it to be relayed; the relayer's receipt is kept.
 
     Example: `otaniemi bid --account 16 --wallet me.json --slot 2026-08-17T18:00 --side buy --price 90000
     --quantity 500`
     """
     from otaniemi.contracts.rules.calendar import Source
 
-    with _client(url) as client:
+    with _client(url, receipts) as client:
         order = client.bid(
             _key(wallet),
             account,
@@ -138,6 +143,43 @@ def bid(
         print_json(order.model_dump(mode="json"))
     else:
         console.print(f"order {order.nonce} of account {account}: {order.state}")
+
+
+def receipts(
+    receipts: Receipts = RECEIPTS,
+    wallet: Annotated[
+        Path | None, typer.Option("--wallet", help="Enter what is missing, signed by this wallet file's key.")
+    ] = None,
+    url: Url = LOCAL,
+    json: Json = False,
+) -> None:
+    """List the orders sent from here with what became of them; with a wallet, enter directly what was held back.
+
+    An order that a relayer took and that is not on the chain after the relay gate can be entered in a transaction of
+    one's own until the direct gate. `otaniemi audit --receipts` shows afterwards that it was held back.
+
+    Example: `otaniemi receipts --wallet device.json`
+    """
+    from otaniemi.platform.kept import read_kept
+
+    kept = read_kept(receipts)
+    with _client(url) as client:
+        entered = [] if wallet is None else client.enter_missing(_key(wallet), kept)
+        states = [client.state_of(one) for one in kept]
+    if json:
+        found = [
+            {"account": one.order.account, "nonce": one.order.nonce, "state": state}
+            for one, state in zip(kept, states, strict=True)
+        ]
+        print_json({"orders": found, "entered": [sent.hash for sent in entered]})
+        return
+    table = Table("account", "order", "received", "state")
+    for one, state in zip(kept, states, strict=True):
+        received = dt.datetime.fromtimestamp(one.received_at, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(str(one.order.account), str(one.order.nonce), received, state)
+    console.print(table)
+    for sent in entered:
+        console.print(f"entered directly in block {sent.block}: {sent.hash}")
 
 
 def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None:
@@ -265,10 +307,10 @@ def withdraw(
     )
 
 
-def _client(url: str) -> MarketClient:
+def _client(url: str, receipts: Path | None = None) -> MarketClient:
     from otaniemi.platform.client import MarketClient
 
-    return MarketClient(url)
+    return MarketClient(url, receipts=receipts)
 
 
 def _key(path: Path) -> Key:

@@ -115,7 +115,7 @@ def check_order(
     limits = state.member.limits_for(_check_signature(digest, signature, state.member))
     if not state.nonces.usable(order.nonce):
         raise RefusedError("nonce", order.nonce, f"an unused one, such as {state.next_nonce}")
-    steps = _steps(order)
+    steps = order.steps
     slots = [step.slot for step in steps]
     if not slots or slots != sorted(slots) or day_of_slot(rules, slots[0]) != day_of_slot(rules, slots[-1]):
         raise RefusedError(
@@ -237,9 +237,3 @@ def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) ->
         raise RefusedError(f"{where}price", step.price, f"{rules.price_min} .. {rules.price_max}")
     if not 1 <= step.quantity <= rules.connection_limit_wh:
         raise RefusedError(f"{where}quantity", step.quantity, f"1 .. {rules.connection_limit_wh} Wh")
-
-
-def _steps(order: Order | ProfileOrder) -> tuple[Step, ...]:
-    if isinstance(order, ProfileOrder):
-        return order.steps
-    return (Step(order.slot, order.price, order.quantity, order.source, order.buy),)

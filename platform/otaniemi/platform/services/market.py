@@ -15,7 +15,9 @@ from otaniemi.contracts.chain.sender import Call, Key
 from otaniemi.contracts.rules.calendar import direct_gate, relay_gate, slot_start
 from otaniemi.contracts.rules.clearing import Clearing, clear
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market, Order, ProfileOrder, SkipReason
+from otaniemi.contracts.rules.receipts import RelayReceipt
 from otaniemi.contracts.rules.resume import START, Progress, advance
+from otaniemi.contracts.rules.signing import sign
 from otaniemi.platform.services.admission import check_order
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import intake, markets
@@ -46,15 +48,20 @@ class MarketService:
     ----------
     gateway : Gateway
     relayer, keeper : Key
-        Who pays the gas of relay batches and of clearing.
+        Who pays the gas of relay batches and of clearing; the relayer signs receipts too.
     """
 
     def __init__(self, gateway: Gateway, relayer: Key, keeper: Key) -> None:
         self._gateway, self._relayer, self._keeper = gateway, relayer, keeper
         self._domain = gateway.contracts.call_auction.domain
 
+    @property
+    def relayer(self) -> str:
+        """Address of the key that signs receipts."""
+        return self._relayer.address
+
     def submit(self, order: Order | ProfileOrder, signature: bytes) -> intake.Submission:
-        """Keep a signed order for the next relay batch; sent again, it comes back as it stands.
+        """Keep a signed order for the next relay batch and sign a receipt; sent again, it comes back as it stands.
 
         Raises
         ------
@@ -71,7 +78,9 @@ class MarketService:
             state = gateway.account(transaction, order.account)
             held = intake.orders_held(transaction, order)
             check_order(order, signature, state, held, gateway.rules, self._domain, now)
-            return intake.receive_order(transaction, order, signature, now)
+            digest = RelayReceipt.of(self._domain, order, now).digest(self._domain)
+            receipt = sign(self._relayer.secret, digest)
+            return intake.receive_order(transaction, order, signature, now, receipt)
 
     def open(self, slots: Iterable[int]) -> None:
         """Enter the markets of ``slots`` with their gates, so that people see them before the first order."""

@@ -51,7 +51,8 @@ class NumberTakenError(OtaniemiError):
 class Submission:
     """A signed order, when it came [Unix s], and how far.
 
-    ``reason`` says why the chain skipped it; ``block`` is where it was accepted or skipped.
+    ``reason`` says why the chain skipped it; ``block`` is where it was accepted or skipped; ``receipt`` is what the
+    relayer signed when it came.
     """
 
     order: Order | ProfileOrder
@@ -60,6 +61,7 @@ class Submission:
     status: Status
     reason: SkipReason | None
     block: int | None
+    receipt: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,13 @@ class SubmittedNomination:
 
 
 def receive_order(
-    transaction: Connection, order: Order | ProfileOrder, signature: bytes, now: int
+    transaction: Connection,
+    order: Order | ProfileOrder,
+    signature: bytes,
+    now: int,
+    receipt: bytes | None = None,
 ) -> Submission:
-    """Keep a signed order; one that was received before comes back as it is.
+    """Keep a signed order with the relayer's ``receipt`` of now; one that was received before comes back as it is.
 
     Raises
     ------
@@ -92,6 +98,7 @@ def receive_order(
         "session": order.session,
         "slot": order.slot if isinstance(order, Order) else None,
         "wire": order.wire(signature),
+        "receipt": receipt,
     }
     kept = _receive(transaction, order_intake, row, now)
     if kept is None:
@@ -152,7 +159,7 @@ def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[S
 
 def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[int]:
     """How many orders, by slot, the account of ``like`` has in its product: on the chain, or waiting here."""
-    slots = [market.slot for market, _ in _records_of(like)]
+    slots = [market.slot for market, _ in like.records()]
     on_chain = (
         select(orders.c.slot, func.count())
         .where(orders.c.community == like.community, orders.c.product == like.product)
@@ -165,7 +172,7 @@ def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[
         held[slot] = count
     waiting = _waiting(order_intake, like.community, like.product)
     for row in transaction.execute(waiting.where(order_intake.c.account == like.account)):
-        held.update(market.slot for market, _ in _records_of(_submission(row).order))
+        held.update(market.slot for market, _ in _submission(row).order.records())
     return held
 
 
@@ -198,7 +205,7 @@ def orders_accepted(transaction: Connection, records: Iterable[tuple[Market, byt
     rows = [
         {"b_account": order.account, "b_nonce": order.nonce}
         for order in orders_here
-        if not accepted.isdisjoint(_records_of(order))
+        if not accepted.isdisjoint(order.records())
     ]
     _settle(transaction, table, rows, {"status": Status.RELAYED.value, "reason": None, "block": block})
 
@@ -285,10 +292,6 @@ def _nomination_key(nomination: Nomination) -> dict[str, Any]:
     return {f"b_{name}": getattr(nomination, name) for name in ("account", "product", "slot", "seq")}
 
 
-def _records_of(order: Order | ProfileOrder) -> list[tuple[Market, bytes]]:
-    return [(order.market, order.record())] if isinstance(order, Order) else order.records()
-
-
 def _submission(row: Row[Any]) -> Submission:
     order: Order | ProfileOrder
     if row.slot is None:
@@ -298,7 +301,7 @@ def _submission(row: Row[Any]) -> Submission:
             decode_orders(Market(row.community, row.product, row.slot, row.session), row.wire)
         )
     reason = None if row.reason is None else SkipReason(row.reason)
-    return Submission(order, signature, row.received_at, Status(row.status), reason, row.block)
+    return Submission(order, signature, row.received_at, Status(row.status), reason, row.block, row.receipt)
 
 
 def _nomination(row: Row[Any]) -> SubmittedNomination:

@@ -120,6 +120,7 @@ order_intake = Table(
     _number("slot", nullable=True),
     Column("wire", LargeBinary, nullable=False),
     _number("received_at"),
+    Column("receipt", LargeBinary(64)),
     Column("status", String(8), nullable=False, index=True),
     Column("reason", Integer),
     _number("block", nullable=True, index=True),
