@@ -8,12 +8,20 @@ prices are micro-token/kWh, money nano-token. ``known`` is the number of the day
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.orders import Step
-from otaniemi.contracts.rules.units import WH_PER_KWH, eur_per_kwh, offerable_wh, price_of, whs_of
+from otaniemi.contracts.rules.units import (
+    NANO_PER_TOKEN,
+    WH_PER_KWH,
+    eur_per_kwh,
+    offerable_wh,
+    price_of,
+    whs_of,
+)
 from otaniemi.optimizer.devices.thermal import Levels
 from otaniemi.optimizer.program.choices import Choices
 from otaniemi.optimizer.program.home_program import appliance_load
@@ -113,6 +121,33 @@ class HomeAgent:
         )
         return planned
 
+    def residual_wh(self, known: int) -> IntArray:
+        """What it would still take from the retailer (give, where negative) at retail, shape (slots,). [Wh]"""
+        self._alone(known)
+        rest: IntArray = whs_of(self._model.solve().net_kwh) - self.record.trade_wh
+        rest[: self._nominated] = 0
+        return rest
+
+    def worth(self, known: int, profiles: Sequence[IntArray]) -> list[int]:
+        """What each profile of further trades is worth, shape (slots,) each, import positive. [Wh, nano-token]
+
+        The home would pay at most so much to take it, and asks at least the negative of it where it gives: the
+        difference that the profile makes to its cheapest plan at retail, fees left out.
+
+        Raises
+        ------
+        InfeasibleHouseError
+            A profile is beyond what its connection carries.
+        """
+        self._alone(known)
+        before = self._model.solve().value_eur
+        found = []
+        for wh in profiles:
+            self._model.fix_trades((self.record.trade_wh + wh) / WH_PER_KWH)
+            found.append(floor((before - self._model.solve().value_eur) * NANO_PER_TOKEN))
+        self._commit()
+        return found
+
     def last_call(self, slot: int, known: int) -> list[Step]:
         """Steps of one slot; later slots are priced at retail alone, so every trade pays at the forecast.
 
@@ -169,6 +204,13 @@ class HomeAgent:
     def deliver(self, slot: int, load_wh: int, pv_wh: int) -> Metered:
         """What the meter sees; see :meth:`HomeRecord.deliver`."""
         return self.record.deliver(slot, load_wh, pv_wh)
+
+    def _alone(self, known: int) -> None:
+        """See what is known and plan the rest at retail."""
+        self._see(known)
+        self._track(known)
+        self._commit()
+        self._model.close_local()
 
     def _see(self, known: int) -> None:
         """Update the forecast."""

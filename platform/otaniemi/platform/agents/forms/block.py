@@ -1,0 +1,37 @@
+"""Standard contracts: the base and the solar hours of a day in lots of 100 W, quoted by every home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from otaniemi.platform.agents.bargaining import local_bounds
+from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
+from otaniemi.platform.agents.forms.lots import window
+from otaniemi.platform.agents.forms.quotes import Quote
+from otaniemi.platform.agents.home import HomeAgent
+
+SERIES: Mapping[str, tuple[int, int]] = {"solar hours": (10, 16), "base": (0, 24)}
+"""First hour of the day and the one after the last, in the order of trading."""
+LOT_WATT = 100
+MOST_LOTS = 8
+
+
+def quotes(agents: Sequence[HomeAgent], known: int, hours: tuple[int, int]) -> list[Quote]:
+    """What the homes would trade of a series.
+
+    A home keeps half of its gain against the middle of the useful local prices: it quotes midway.
+    """
+    day = agents[0].day
+    wh = window(day, *hours, LOT_WATT)
+    total = int(wh.sum())
+    low, high = local_bounds(day)
+    middle = int(((low + high) * wh).sum()) // (2 * total)
+    found = []
+    for home, agent in enumerate(agents):
+        worth = [
+            bid_price(nano, total) - day.local_fee_micro for nano in lots_worth(agent, known, wh, MOST_LOTS)
+        ]
+        cost = [ask_price(-nano, total) for nano in lots_worth(agent, known, -wh, MOST_LOTS)]
+        found += [Quote(home, True, (price + middle) // 2, 1) for price in worth if price > middle]
+        found += [Quote(home, False, (price + middle) // 2, 1) for price in cost if price < middle]
+    return found

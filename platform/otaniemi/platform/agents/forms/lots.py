@@ -1,0 +1,95 @@
+"""Lots of energy that homes auction: an evening from storage, a noon from the roof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from otaniemi.contracts.rules.calendar import Source
+from otaniemi.platform.agents.bargaining import local_bounds
+from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
+from otaniemi.platform.agents.home import HomeAgent
+from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
+
+MOST_LOTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Lots:
+    """What one home sells.
+
+    Attributes
+    ----------
+    seller : int
+        Index of the home.
+    wh : int array, shape (slots,)
+        Energy of one lot, never negative. [Wh]
+    lots : int
+        Number of equal lots.
+    reserve : int
+        The seller gives none of them for less. [micro-token/kWh]
+    ceiling : int
+        Nobody who can buy from a retailer pays more. [micro-token/kWh]
+    """
+
+    seller: int
+    wh: IntArray
+    lots: int
+    reserve: int
+    ceiling: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """A home wants up to ``lots`` at ``price`` or less. [micro-token/kWh]"""
+
+    home: int
+    price: int
+    lots: int
+
+
+def window(day: TradingDay, first_hour: int, end_hour: int, watt: int) -> IntArray:
+    """Constant power from one full hour to another, shape (slots,). [Wh]"""
+    hours = np.arange(day.slots) * day.slot_seconds // HOUR
+    wh: IntArray = np.where((hours >= first_hour) & (hours < end_hour), watt * day.slot_seconds // HOUR, 0)
+    return wh
+
+
+def best_lots(
+    agents: Sequence[HomeAgent], sellers: Sequence[int], known: int, wh: IntArray, source: Source
+) -> Lots | None:
+    """Lots of the home among ``sellers`` that can give the first one cheapest; None where it pays nobody.
+
+    It sells as many as cost it less than the middle of the useful local prices.
+    """
+    total = int(wh.sum())
+    ceiling, middle = _prices(agents[0].day, wh)
+    asks = {
+        home: [ask_price(-nano, total) for nano in lots_worth(agents[home], known, -wh, MOST_LOTS)]
+        for home in sellers
+    }
+    seller = min(asks, key=lambda home: (asks[home][0], home), default=None)
+    if seller is None:
+        return None
+    lots = sum(price <= middle for price in asks[seller])
+    if lots == 0:
+        return None
+    return Lots(seller, wh, lots, asks[seller][lots - 1], ceiling, source)
+
+
+def prices_bid(agent: HomeAgent, known: int, offered: Lots) -> list[int]:
+    """What a home would pay at most for each further lot, the fee taken off, falling. [micro-token/kWh]"""
+    total = int(offered.wh.sum())
+    worth = lots_worth(agent, known, offered.wh, offered.lots)
+    return [bid_price(nano, total) - agent.day.local_fee_micro for nano in worth]
+
+
+def _prices(day: TradingDay, wh: IntArray) -> tuple[int, int]:
+    """Highest useful local price of the profile, and the middle of the useful ones. [micro-token/kWh]"""
+    low, high = local_bounds(day)
+    total = int(wh.sum())
+    highest = int((high * wh).sum()) // total
+    return highest, (highest + int((low * wh).sum()) // total) // 2

@@ -1,0 +1,29 @@
+"""What homes quote in a continuous market: a price, and how much at that price or a better one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otaniemi.contracts.rules.calendar import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A limit order of a home: ``quantity`` in Wh of a slot, or in lots of a series. [micro-token/kWh]"""
+
+    home: int
+    buy: bool
+    price: int
+    quantity: int
+    source: Source = Source.GRID
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What two quotes traded, at the price of the earlier one."""
+
+    buyer: int
+    seller: int
+    price: int
+    quantity: int
+    source: Source
