@@ -45,8 +45,9 @@ def prices_from_spot(spot: SpotPrices, rule: PriceRule, slots: Iterable[int], sl
         The series or the VAT rates do not cover a slot.
     """
     every = list(slots)
-    columns = np.array(spot_tariffs(spot, rule, every, slot_seconds), dtype=np.int64).T
-    return Prices(*columns, np.array(spot_of_slots(spot, rule, every, slot_seconds), dtype=np.int64))
+    tariffs = np.array(spot_tariffs(spot, rule, every, slot_seconds), dtype=np.int64)
+    spots = np.array(spot_of_slots(spot, rule, every, slot_seconds), dtype=np.int64)
+    return Prices(*np.column_stack([tariffs, spots]).T)
 
 
 def tariffs_of(prices: Prices) -> list[SlotTariff]:
