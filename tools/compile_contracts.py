@@ -28,10 +28,12 @@ CONTRACTS = {
     "Accounts": "contracts/src/core/Accounts.sol",
     "CallAuction": "contracts/src/markets/CallAuction.sol",
     "Communities": "contracts/src/core/Communities.sol",
+    "DutchAuction": "contracts/src/markets/DutchAuction.sol",
     "Oracle": "contracts/src/oracle/Oracle.sol",
     "Positions": "contracts/src/markets/Positions.sol",
     "PricePackages": "contracts/src/markets/PricePackages.sol",
     "Schedules": "contracts/src/settlement/Schedules.sol",
+    "SealedAuction": "contracts/src/markets/SealedAuction.sol",
     "Settlement": "contracts/src/settlement/Settlement.sol",
     "TestEuro": "contracts/src/devnet/TestEuro.sol",
 }

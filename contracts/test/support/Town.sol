@@ -74,6 +74,7 @@ abstract contract Town {
                 "Settlement.sol:Settlement", abi.encode(accounts, communities, auction, schedules, oracle)
             )
         );
+        _deployForms();
         bytes4[] memory registration = new bytes4[](2);
         (registration[0], registration[1]) = (Accounts.register.selector, Accounts.approveMeter.selector);
         bytes4[] memory curtailment = new bytes4[](1);
@@ -99,6 +100,15 @@ abstract contract Town {
         _fund(RETAILER, 1000e6);
         _fund(OPERATOR, 1000e6);
         _fund(PLATFORM, 1000e6);
+    }
+
+    /// @dev Creates more contracts while there are no accounts, when a module's role counts at once.
+    function _deployForms() internal virtual {}
+
+    /// @dev Lets a contract that was just created be a market.
+    function _grantMarket(address module) internal {
+        vm.prank(ADMIN);
+        accounts.grantModule(module, Module.Market);
     }
 
     function _rules() internal pure returns (Rules memory) {
