@@ -26,6 +26,7 @@ ARTIFACTS = ROOT / "contracts" / "otaniemi" / "contracts" / "chain" / "artifacts
 CONTRACTS = {
     "AccessManager": "@openzeppelin/contracts/access/manager/AccessManager.sol",
     "Accounts": "contracts/src/core/Accounts.sol",
+    "BilateralContracts": "contracts/src/markets/BilateralContracts.sol",
     "CallAuction": "contracts/src/markets/CallAuction.sol",
     "Communities": "contracts/src/core/Communities.sol",
     "DutchAuction": "contracts/src/markets/DutchAuction.sol",
