@@ -1,0 +1,139 @@
+"""``SealedAuction``: sealed bids for lots of energy, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from otaniemi.contracts.chain.bindings import Contract
+from otaniemi.contracts.chain.events import Event
+from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.sealed_auction import Outcome, SealedBid, SealedTerms
+
+
+class SealedAuction(Contract):
+    """Lots by commit, reveal and settle. Auctions count from 1, bids of an auction from 0."""
+
+    name = "SealedAuction"
+
+    def create(self, terms: SealedTerms) -> Call:
+        """Offer lots and put up what they can lock at most. Owner, or order key without limits."""
+        return self._call("sealed", "create", terms.as_struct())
+
+    def commit(self, auction: int, account: int, commitment: bytes) -> Call:
+        """Bid by ``SealedBid.commitment`` and put up the deposit. Owner, or order key without limits."""
+        return self._call("sealed", "commit", auction, account, commitment)
+
+    def commit_signed(
+        self, auction: int, account: int, commitment: bytes, valid_to: int, signature: bytes
+    ) -> Call:
+        """Bid for who signed ``commit_digest``."""
+        return self._call("sealed", "commitSigned", auction, account, commitment, valid_to, signature)
+
+    def reveal(self, bid: SealedBid) -> Call:
+        """Open a committed bid."""
+        return self._call("sealed", "reveal", bid.auction, bid.account, bid.price, bid.lots, bid.salt)
+
+    def finalise(self, auction: int) -> Call:
+        """Find winners and price once revealing is over."""
+        return self._call("sealed", "finalise", auction)
+
+    def settle(self, auction: int, bids: Sequence[int]) -> Call:
+        """Settle bids of a final auction; settled ones stay as they are."""
+        return self._call("sealed", "settle", auction, list(bids))
+
+    def auction_of(self, auction: int) -> tuple[SealedTerms, bool, int]:
+        """Terms of an auction, whether winners are known, and the price. [micro-token/kWh]"""
+        terms, _, is_final, price = self._view("auctionOf", auction)
+        return SealedTerms.of_struct(terms), bool(is_final), int(price)
+
+    def won(self, auction: int, bid: int) -> int:
+        """Lots that a bid won."""
+        _, _, _, _, won, _, _ = self._view("bidOf", auction, bid)
+        return int(won)
+
+    def bid_count(self, auction: int) -> int:
+        """Number of bids."""
+        return int(self._view("bidCount", auction))
+
+    def auction_count(self) -> int:
+        """Number of auctions, which is the highest."""
+        return int(self._view("auctionCount"))
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCreated(Event):
+    """An auction was created; ``escrow`` was put up for all lots. [nano-token]"""
+
+    auction: int
+    account: int
+    terms: SealedTerms
+    escrow: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        return cls(**{**fields, "terms": SealedTerms.of_struct(fields["terms"])})
+
+
+@dataclass(frozen=True, slots=True)
+class BidCommitted(Event):
+    """A bid was committed and its deposit put up."""
+
+    auction: int
+    bid: int
+    account: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BidRevealed(Event):
+    """A bid was revealed. [micro-token/kWh]"""
+
+    auction: int
+    bid: int
+    account: int
+    price: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFinalised(Event):
+    """Winners are known; ``released`` went back for unsold lots. [micro-token/kWh, nano-token]"""
+
+    auction: int
+    price: int
+    sold: int
+    released: int
+
+
+@dataclass(frozen=True, slots=True)
+class BidSettled(Event):
+    """A bid came to its end.
+
+    Attributes
+    ----------
+    lots, price : int
+        What it won, and what a winner pays. [micro-token/kWh]
+    returned : int
+        Of its deposit, to its account. [nano-token]
+    released : int
+        Of what was put up for its lots, to the offering account. [nano-token]
+    forfeited, reserved : int
+        Of its deposit, to the offering account and to the reserve. [nano-token]
+    """
+
+    auction: int
+    bid: int
+    account: int
+    outcome: Outcome
+    lots: int
+    price: int
+    returned: int
+    released: int
+    forfeited: int
+    reserved: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
