@@ -1,12 +1,15 @@
 """What the contracts say: their events as frozen values.
 
 Field names are those of the Solidity events in snake case; ``from`` is ``source``. Addresses are checksummed
-text, markets ``rules.orders.Market``, rules ``rules.calendar.Rules``.
+text, markets ``rules.orders.Market``, rules ``rules.calendar.Rules``. Those of the other forms of trading stand
+beside their contracts in ``chain.forms``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.keys import DeviceLimits
@@ -16,6 +19,11 @@ from otaniemi.contracts.rules.orders import Market
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of all events."""
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """The event of the decoded ``fields`` of a log."""
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from otaniemi.contracts.chain import events
@@ -10,10 +11,14 @@ from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
 from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, RulesSet
+from otaniemi.contracts.chain.forms import dutch, sealed
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
 
 _RENAMED = {"from": "source"}
+
+_MODULES: Mapping[str, ModuleType] = {"DutchAuction": dutch, "SealedAuction": sealed}
+"""Where the events of a contract are, if not in ``chain.events``."""
 
 
 class EventDecoder:
@@ -26,7 +31,10 @@ class EventDecoder:
     """
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._abis = {address_bytes(address): artifact(name).abi for name, address in addresses.items()}
+        self._contracts = {
+            address_bytes(address): (artifact(name).abi, _MODULES.get(name, events))
+            for name, address in addresses.items()
+        }
 
     def decode(self, log: Log) -> Event | None:
         """The event of ``log``; None when it is of no contract of ours, or of no kind that is told here.
@@ -36,12 +44,12 @@ class EventDecoder:
         ValueError
             A contract of ours emitted something that its ABI does not hold.
         """
-        abi = self._abis.get(log.address)
+        abi, module = self._contracts.get(log.address, (None, events))
         decoded = abi.decode_event(log) if abi else None
         if decoded is None:
             return None
         name, values = decoded
-        kind = getattr(events, name, None)
+        kind = getattr(module, name, None)
         if kind is None:
             return None
         return _event(kind, values)
@@ -65,7 +73,7 @@ def _event(kind: type[Event], values: Mapping[str, Any]) -> Event:
         fields["entries"] = tuple(Debit(*numbers) for numbers in _split(fields["entries"], (4, 8, 16, 16)))
     if kind is Credited:
         fields["entries"] = tuple(Credit(*numbers) for numbers in _split(fields["entries"], (4, 8)))
-    return kind(**fields)
+    return kind.of(fields)
 
 
 def _split(packed: bytes, sizes: Sequence[int]) -> Iterator[list[int]]:

@@ -9,6 +9,10 @@
 ``clearing``         price, volume and fills of a book
 ``continuous``       signed limits, receipts of an engine, at which price two match
 ``order_book``       price-time priority among standing orders
+``lots``             energy in equal lots, the object of sealed and Dutch auctions
+``sealed_auction``   commitments, winners and price of a sealed auction
+``dutch_auction``    price at a time, signed takes
+``lot_books``        auctions of lots replayed from their events, with their money
 ``merkle``           fill and nomination trees
 ``merkle_sum``       trees whose nodes add up: meters and bills
 ``schedules``        nominations and the schedule that counts

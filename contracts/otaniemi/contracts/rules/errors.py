@@ -35,6 +35,10 @@ class BillError(RulesError):
     """A day cannot be billed from what was given."""
 
 
+class AuctionError(RulesError):
+    """An auction says what its terms and bids do not give."""
+
+
 class LedgerError(RulesError):
     """More money is to be taken than there is."""
 

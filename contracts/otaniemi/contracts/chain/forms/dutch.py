@@ -9,7 +9,9 @@ from typing import Any, Self
 from otaniemi.contracts.chain.bindings import Contract
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.dutch_auction import DutchTake, DutchTerms
+from otaniemi.contracts.rules.lot_books import DutchBook
 
 
 class DutchAuction(Contract):
@@ -79,3 +81,22 @@ class DutchClosed(Event):
     auction: int
     unsold: int
     released: int
+
+
+def replay(book: DutchBook, event: Event, rules: Rules, time: int) -> None:
+    """Bring ``book`` to what it is after ``event`` of a block of ``time`` [Unix s] under the ``rules`` of its day.
+
+    Other events leave it as it is.
+
+    Raises
+    ------
+    AuctionError, LedgerError
+        The rules say otherwise.
+    """
+    match event:
+        case DutchCreated(auction, _, terms, escrow):
+            book.create(auction, terms, rules, escrow)
+        case DutchTaken(auction, _, lots, price, released):
+            book.take(auction, time, lots, price, released)
+        case DutchClosed(auction, unsold, released):
+            book.close(auction, unsold, released)

@@ -9,6 +9,8 @@ from typing import Any, Self
 from otaniemi.contracts.chain.bindings import Contract
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.lot_books import SealedBook
 from otaniemi.contracts.rules.sealed_auction import Outcome, SealedBid, SealedTerms
 
 
@@ -137,3 +139,24 @@ class BidSettled(Event):
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
+
+
+def replay(book: SealedBook, event: Event, rules: Rules) -> None:
+    """Bring ``book`` to what it is after ``event`` under the ``rules`` of its day; others leave it as it is.
+
+    Raises
+    ------
+    AuctionError, LedgerError
+        The rules say otherwise.
+    """
+    match event:
+        case SealedCreated(auction, _, terms, escrow):
+            book.create(auction, terms, rules, escrow)
+        case BidCommitted(auction, bid, account):
+            book.commit(auction, bid, account)
+        case BidRevealed(auction, bid, _, price, lots):
+            book.reveal(auction, bid, price, lots)
+        case SealedFinalised(auction, price, sold, released):
+            book.finalise(auction, price, sold, released)
+        case BidSettled(auction, bid, _, outcome, lots, price, returned, released, forfeited, reserved):
+            book.settle(auction, bid, outcome, lots, price, returned, released, forfeited, reserved)
