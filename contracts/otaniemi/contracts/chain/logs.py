@@ -11,13 +11,17 @@ from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
 from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, RulesSet
-from otaniemi.contracts.chain.forms import dutch, sealed
+from otaniemi.contracts.chain.forms import dutch, packages, sealed
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
 
 _RENAMED = {"from": "source"}
 
-_MODULES: Mapping[str, ModuleType] = {"DutchAuction": dutch, "SealedAuction": sealed}
+_MODULES: Mapping[str, ModuleType] = {
+    "DutchAuction": dutch,
+    "PricePackages": packages,
+    "SealedAuction": sealed,
+}
 """Where the events of a contract are, if not in ``chain.events``."""
 
 

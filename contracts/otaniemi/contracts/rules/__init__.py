@@ -13,6 +13,7 @@
 ``sealed_auction``   commitments, winners and price of a sealed auction
 ``dutch_auction``    price at a time, signed takes
 ``lot_books``        auctions of lots replayed from their events, with their money
+``price_packages``   a retailer's packages: terms, signed choices, what covers a home in a slot
 ``merkle``           fill and nomination trees
 ``merkle_sum``       trees whose nodes add up: meters and bills
 ``schedules``        nominations and the schedule that counts
