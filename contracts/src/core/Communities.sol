@@ -138,6 +138,22 @@ contract Communities is ICommunities, AccessManaged {
     }
 
     /// @inheritdoc ICommunities
+    function tradingOf(uint32 community, uint32 slot)
+        external
+        view
+        returns (uint256 until, int32 priceMin, int32 priceMax)
+    {
+        Rules storage calendar = _known(community)[0].rules;
+        uint256 slotSeconds = calendar.slotSeconds;
+        // A trading day of 32 bits, as the slot's.
+        uint32 day = uint32(dayOf(slot, slotSeconds, calendar.utcOffset));
+        Rules storage rules = _versionAt(community, day).rules;
+        uint256 start = slot * slotSeconds;
+        uint256 lead = rules.nominationDirectLead;
+        return (start < lead ? 0 : start - lead, rules.priceMin, rules.priceMax);
+    }
+
+    /// @inheritdoc ICommunities
     function firstGate(uint32 community, uint32 day) external view returns (uint256) {
         Version storage version = _versionAt(community, day);
         int256 first = type(int256).max;

@@ -70,6 +70,13 @@ interface ICommunities {
     /// @notice Terms of a market without orders, zero where there is no such market, and the start of its slot.
     function marketTerms(Market market) external view returns (MarketTerms terms, uint256 slotStart);
 
+    /// @notice Time from which nothing is agreed on a slot any more, as its direct nominations close [unix s], and the band
+    /// of prices on its day [micro-token/kWh].
+    function tradingOf(uint32 community, uint32 slot)
+        external
+        view
+        returns (uint256 until, int32 priceMin, int32 priceMax);
+
     /// @notice Time of the first relay gate of a trading day [unix s].
     function firstGate(uint32 community, uint32 day) external view returns (uint256);
 }
