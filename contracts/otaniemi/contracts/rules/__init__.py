@@ -8,6 +8,7 @@
 ``signing``          EIP-712 digests, EIP-2098 signatures
 ``clearing``         price, volume and fills of a book
 ``continuous``       signed limits, receipts of an engine, at which price two match
+``block_series``     calendar, mark and margins of standard contracts
 ``order_book``       price-time priority among standing orders
 ``lots``             energy in equal lots, the object of sealed and Dutch auctions
 ``sealed_auction``   commitments, winners and price of a sealed auction

@@ -1,4 +1,4 @@
-"""Continuous trading (protocol section 10): signed limits, an engine's receipts, and at which price two limits match.
+"""Continuous trading (protocol section 13): signed limits, an engine's receipts, and at which price two limits match.
 
 An **instrument** is a slot, or a series of block contracts; quantities are Wh of a slot, lots of a series. The chain
 keeps limits and quantities; which of several orders trades first is the engine's duty, which its receipts prove.
@@ -156,3 +156,8 @@ def fillable(buy: Limit, sell: Limit, buy_filled: int, sell_filled: int) -> int:
     quantity = min(buy.quantity - buy_filled, sell.quantity - sell_filled)
     smallest = max(smallest_fill(buy, buy_filled), smallest_fill(sell, sell_filled))
     return quantity if quantity >= smallest else 0
+
+
+def deal_of(buy: bytes, sell: bytes, filled: int) -> int:
+    """Number of a match of a slot: of the limits' digests and what is ``filled`` of the buy with it. [Wh]"""
+    return int.from_bytes(keccak(buy + sell + words(filled))[24:], "big")

@@ -1,4 +1,4 @@
-"""A continuous market's order book: price first, then time (protocol section 10).
+"""A continuous market's order book: price first, then time (protocol section 13).
 
 Nothing here knows keys, money or clocks. An order has a **sequence** number, the order of arrival; two orders
 can trade when their limits cross, their accounts differ, the seller's source is what the buyer asks for, and the
