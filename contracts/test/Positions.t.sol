@@ -236,6 +236,13 @@ contract PositionsTest is Town {
         _refuseMetered(agreement, abi.encodeWithSelector(IPositions.SlotCurtailed.selector, FIRST_SLOT + 2));
     }
 
+    // ---- gas ----
+
+    function test_gas_of_a_position() public {
+        _open(_agreement(HOME, OTHER, 100_000, 0, 500, 1));
+        vm.snapshotGasLastCall("positions", "open, first of the day");
+    }
+
     // ---- laws ----
 
     /// @dev Any agreements: replayed chains, conserved money, and locks like those of orders of the same slots.

@@ -451,7 +451,7 @@ contract SealedAuctionTest is Town {
             uint256 best = type(uint256).max;
             for (uint256 i = 0; i < bids.length; ++i) {
                 int32 limit = bids[i].price;
-                bool within = terms.lots.selling ? limit >= terms.reserve : limit <= terms.reserve;
+                bool within = terms.lots.selling ? limit >= terms.reservePrice : limit <= terms.reservePrice;
                 if (turns[i] == 0 || !within || won[i] == bids[i].lots) continue;
                 if (best == type(uint256).max) {
                     best = i;
@@ -461,7 +461,7 @@ contract SealedAuctionTest is Town {
                 bool better = terms.lots.selling ? limit > other : limit < other;
                 if (better || (limit == other && turns[i] < turns[best])) best = i;
             }
-            if (best == type(uint256).max) return (won, terms.reserve);
+            if (best == type(uint256).max) return (won, terms.reservePrice);
             if (lot == terms.lots.count) return (won, bids[best].price);
             ++won[best];
         }
@@ -498,7 +498,7 @@ contract SealedAuctionTest is Town {
         uint32[] memory wh = new uint32[](2);
         (wh[0], wh[1]) = (100, 200);
         terms.lots = Lots(HOST, COMMUNITY, 0, selling, 1, count, FIRST_SLOT + 3, wh);
-        (terms.payAsBid, terms.reserve, terms.deposit) = (payAsBid, reserve, DEPOSIT);
+        (terms.payAsBid, terms.reservePrice, terms.deposit) = (payAsBid, reserve, DEPOSIT);
         (terms.commitUntil, terms.revealUntil) = (COMMIT_UNTIL, REVEAL_UNTIL);
     }
 

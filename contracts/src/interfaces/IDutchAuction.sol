@@ -33,8 +33,8 @@ struct DutchTake {
 /// @notice Lots at a price that moves with time, from bad to good for those who take them; the first ones get them.
 interface IDutchAuction is ILotMarket {
     /// @notice An auction was created.
-    /// @param escrow What the account put up for all lots [nano-token].
-    event DutchCreated(uint64 indexed auction, uint32 indexed account, DutchTerms terms, uint256 escrow);
+    /// @param putUp What the account put up for all lots [nano-token].
+    event DutchCreated(uint64 indexed auction, uint32 indexed account, DutchTerms terms, uint256 putUp);
 
     /// @notice An account took lots; the position's deal is the auction.
     /// @param released What the offering account got back of what it had put up, for its position's lock [nano-token].

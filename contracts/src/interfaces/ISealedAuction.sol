@@ -6,14 +6,14 @@ import {ILotMarket} from "./ILotMarket.sol";
 
 /// @notice Terms of a sealed auction.
 /// @param payAsBid True if winners pay their bid, false if all pay the price of the best bid for a lot that got none.
-/// @param reserve Worst price for the offering account: the lowest of a sale, the highest of a purchase [micro-token/kWh].
+/// @param reservePrice Worst price for the offering account: the lowest of a sale, the highest of a purchase [micro-token/kWh].
 /// @param deposit What every bid puts up [nano-token].
 /// @param commitUntil Until then bids are committed [unix s].
 /// @param revealUntil From then on and until that they are revealed [unix s].
 struct SealedTerms {
     Lots lots;
     bool payAsBid;
-    int32 reserve;
+    int32 reservePrice;
     uint64 deposit;
     uint40 commitUntil;
     uint40 revealUntil;
@@ -53,8 +53,8 @@ struct Bid {
 /// forfeited exactly once.
 interface ISealedAuction is ILotMarket {
     /// @notice An auction was created.
-    /// @param escrow What the account put up for all lots [nano-token].
-    event SealedCreated(uint64 indexed auction, uint32 indexed account, SealedTerms terms, uint256 escrow);
+    /// @param putUp What the account put up for all lots [nano-token].
+    event SealedCreated(uint64 indexed auction, uint32 indexed account, SealedTerms terms, uint256 putUp);
 
     /// @notice A bid was committed and its deposit put up.
     event BidCommitted(uint64 indexed auction, uint256 bid, uint32 indexed account, bytes32 commitment);
@@ -63,7 +63,7 @@ interface ISealedAuction is ILotMarket {
     event BidRevealed(uint64 indexed auction, uint256 bid, uint32 indexed account, int32 price, uint16 lots);
 
     /// @notice Winners are known.
-    /// @param price Of the best revealed bid within the reserve for a lot that it did not get, else the reserve.
+    /// @param price Of the best revealed bid no worse than the reserve price for a lot that it did not get, else the reserve price.
     /// @param sold Lots that were won.
     /// @param released What the offering account got back for the others [nano-token].
     event SealedFinalised(uint64 indexed auction, int32 price, uint16 sold, uint256 released);

@@ -61,7 +61,7 @@ contract SealedAuction is ISealedAuction, LotMarket {
     /// @inheritdoc ISealedAuction
     function create(SealedTerms calldata terms) external returns (uint64 auction) {
         if (terms.deposit == 0) revert Zero();
-        (Frame memory frame, Rules memory rules) = _offer(terms.lots, terms.reserve);
+        (Frame memory frame, Rules memory rules) = _offer(terms.lots, terms.reservePrice);
         bool inOrder = terms.commitUntil > block.timestamp
             && terms.revealUntil >= uint256(terms.commitUntil) + LEAST_TIME
             && uint256(terms.revealUntil) + LEAST_TIME + rules.nominationBatchLead <= frame.start;
@@ -189,11 +189,11 @@ contract SealedAuction is ISealedAuction, LotMarket {
         emit BidCommitted(auction, number, account, commitment);
     }
 
-    /// @dev Gives the lots to the best revealed bids within the reserve; see docs/proofs.md [14].
+    /// @dev Gives the lots to the best revealed bids no worse than the reserve price; see docs/proofs.md [14].
     /// @return sold Number of lots that were won.
-    /// @return price Of the best of these bids for a lot that it did not get, else the reserve.
+    /// @return price Of the best of these bids for a lot that it did not get, else the reserve price.
     function _award(Auction storage auction, Lots memory lots) private returns (uint16 sold, int32 price) {
-        price = auction.terms.reserve;
+        price = auction.terms.reservePrice;
         uint256[] memory ranks = new uint256[](auction.revealed);
         uint256 ranked = 0;
         for (uint256 i = 0; i < auction.bids.length; ++i) {

@@ -242,12 +242,12 @@ def test_a_book_refuses_what_the_terms_do_not_give(town: Town) -> None:
     book = SealedBook(Ledger())
     terms = SealedTerms(town.lots(draw, selling=True), False, 0, 1_001, 600, 900)
     book.ledger.deposit(terms.lots.account, 10**12)
-    with pytest.raises(AuctionError, match="escrow of sealed auction 1 is 1, by the rules"):
+    with pytest.raises(AuctionError, match="money put up for sealed auction 1 is 1, by the rules"):
         book.create(1, terms, town.rules, 1)
-    escrow = terms.lots.per_lot(town.rules, 0) * terms.lots.count
-    book.create(1, terms, town.rules, escrow)
+    put_up = terms.lots.per_lot(town.rules, 0) * terms.lots.count
+    book.create(1, terms, town.rules, put_up)
     with pytest.raises(AuctionError, match="price of sealed auction 1 is 5, by the rules 0"):
-        book.finalise(1, 5, 0, escrow)
+        book.finalise(1, 5, 0, put_up)
 
 
 def _host_lock(rules: Rules, lots: Lots, price: int, count: int) -> int:

@@ -30,14 +30,18 @@ def _auctions(draw: st.DrawFn) -> tuple[SealedTerms, list[Revealed]]:
 def test_winners_and_price_are_those_of_lot_by_lot_sales(auction: tuple[SealedTerms, list[Revealed]]) -> None:
     terms, bids = auction
     selling = terms.lots.selling
-    valid = [bid for bid in bids if (bid.price >= terms.reserve if selling else bid.price <= terms.reserve)]
+    valid = [
+        bid
+        for bid in bids
+        if (bid.price >= terms.reserve_price if selling else bid.price <= terms.reserve_price)
+    ]
     # Every lot that is wanted, the best price first; the sort keeps the order of revealing.
     wanted = [bid for bid in valid for _ in range(bid.lots)]
     wanted.sort(key=lambda bid: bid.price, reverse=selling)
     served, missed = wanted[: terms.lots.count], wanted[terms.lots.count :]
     result = award(terms, bids)
     assert result.won == {bid.bid: served.count(bid) for bid in served}
-    assert result.price == (missed[0].price if missed else terms.reserve)
+    assert result.price == (missed[0].price if missed else terms.reserve_price)
 
 
 @given(_auctions())
@@ -49,8 +53,8 @@ def test_no_winner_pays_more_than_its_bid_and_no_loser_would_have_paid_more(
     result = award(terms, bids)
     for bid in bids:
         if bid.bid in result.won:
-            assert sign * bid.price >= sign * result.price_of(terms, bid) >= sign * terms.reserve
-        elif sign * bid.price >= sign * terms.reserve:
+            assert sign * bid.price >= sign * result.price_of(terms, bid) >= sign * terms.reserve_price
+        elif sign * bid.price >= sign * terms.reserve_price:
             assert sign * bid.price <= sign * result.price
 
 

@@ -18,7 +18,7 @@ from otaniemi.contracts.rules.signing import Domain
 SALE = SealedTerms(
     Lots(4, 1, 0, True, 1, 1, 100, (100, 200)),
     pay_as_bid=False,
-    reserve=10_000,
+    reserve_price=10_000,
     deposit=1_001,
     commit_until=5_000,
     reveal_until=5_600,
@@ -36,7 +36,7 @@ def test_one_lot_goes_to_the_best_bid_at_the_second_price() -> None:
 
 
 def test_a_purchase_goes_to_the_lowest_bid_at_the_second_lowest_price() -> None:
-    terms = replace(_lots(SALE, 1, selling=False), reserve=400_000)
+    terms = replace(_lots(SALE, 1, selling=False), reserve_price=400_000)
     result = award(terms, BIDS)
     assert (result.won, result.price) == ({1: 1}, 250_000)
 
@@ -54,7 +54,7 @@ def test_where_all_are_served_or_nobody_bids_the_reserve_is_the_price() -> None:
 
 
 def test_bids_worse_than_the_reserve_count_for_nothing() -> None:
-    result = award(replace(SALE, reserve=250_001), BIDS)
+    result = award(replace(SALE, reserve_price=250_001), BIDS)
     assert (result.won, result.price) == ({0: 1}, 250_001)
 
 

@@ -48,11 +48,11 @@ class SealedBook:
     ledger: Ledger
     _auctions: dict[int, _Sealed] = field(default_factory=dict)
 
-    def create(self, auction: int, terms: SealedTerms, rules: Rules, escrow: int) -> None:
-        """An auction was created under the ``rules`` of its day; ``escrow`` was put up."""
-        per_lot = terms.lots.per_lot(rules, terms.reserve)
-        _same(f"escrow of sealed auction {auction}", escrow, per_lot * terms.lots.count)
-        self._put_up(terms.lots.account, escrow)
+    def create(self, auction: int, terms: SealedTerms, rules: Rules, put_up: int) -> None:
+        """An auction was created under the ``rules`` of its day; ``put_up`` moved to the pot."""
+        per_lot = terms.lots.per_lot(rules, terms.reserve_price)
+        _same(f"money put up for sealed auction {auction}", put_up, per_lot * terms.lots.count)
+        self._put_up(terms.lots.account, put_up)
         self._auctions[auction] = _Sealed(terms, per_lot)
 
     def commit(self, auction: int, bid: int, account: int) -> None:
@@ -142,13 +142,13 @@ class DutchBook:
     ledger: Ledger
     _auctions: dict[int, _Dutch] = field(default_factory=dict)
 
-    def create(self, auction: int, terms: DutchTerms, rules: Rules, escrow: int) -> None:
-        """An auction was created under the ``rules`` of its day; ``escrow`` was put up."""
+    def create(self, auction: int, terms: DutchTerms, rules: Rules, put_up: int) -> None:
+        """An auction was created under the ``rules`` of its day; ``put_up`` moved to the pot."""
         lots = terms.lots
         per_lot = lots.per_lot(rules, terms.end_price)
-        _same(f"escrow of Dutch auction {auction}", escrow, per_lot * lots.count)
-        taken = self.ledger.debit(DUTCH, lots.account, escrow)
-        _same(f"money put up by account {lots.account}", escrow, taken)
+        _same(f"money put up for Dutch auction {auction}", put_up, per_lot * lots.count)
+        taken = self.ledger.debit(DUTCH, lots.account, put_up)
+        _same(f"money put up by account {lots.account}", put_up, taken)
         self._auctions[auction] = _Dutch(terms, per_lot, lots.count)
 
     def take(self, auction: int, time: int, lots: int, price: int, released: int) -> None:

@@ -45,7 +45,7 @@ class SealedTerms:
     ----------
     pay_as_bid : bool
         Winners pay their own bid, not the price of the first bid that goes without.
-    reserve : int
+    reserve_price : int
         Worst price for the offering account: lowest of a sale, highest of a purchase. [micro-token/kWh]
     deposit : int
         What every bid puts up. [nano-token]
@@ -55,13 +55,13 @@ class SealedTerms:
 
     lots: Lots
     pay_as_bid: bool
-    reserve: int
+    reserve_price: int
     deposit: int
     commit_until: int
     reveal_until: int
 
     def __post_init__(self) -> None:
-        within("reserve", self.reserve, -(2**31), 2**31 - 1)
+        within("reserve_price", self.reserve_price, -(2**31), 2**31 - 1)
         within("deposit", self.deposit, 1, U64)
         within("commit_until", self.commit_until, 0, _LAST_TIME - LEAST_TIME)
         within("reveal_until", self.reveal_until, self.commit_until + LEAST_TIME, _LAST_TIME)
@@ -69,7 +69,7 @@ class SealedTerms:
     def as_struct(self) -> tuple[Any, ...]:
         """The terms as the contract takes them."""
         times = (self.commit_until, self.reveal_until)
-        return (self.lots.as_struct(), self.pay_as_bid, self.reserve, self.deposit, *times)
+        return (self.lots.as_struct(), self.pay_as_bid, self.reserve_price, self.deposit, *times)
 
     @classmethod
     def of_struct(cls, struct: Sequence[Any]) -> Self:
@@ -136,20 +136,20 @@ class Award:
 def award(terms: SealedTerms, revealed: Sequence[Revealed]) -> Award:
     """Who wins: the best prices, equal ones in the order of ``revealed``, each as many lots as are left.
 
-    The price is that of the first bid that does not get all it wants, the reserve where there is none. Bids worse
-    than the reserve count for nothing.
+    The price is that of the first bid that does not get all it wants, the reserve price where there is none. Bids worse
+    than the reserve price count for nothing.
     """
     sign = -1 if terms.lots.selling else 1
-    within_reserve = [bid for bid in revealed if sign * bid.price <= sign * terms.reserve]
+    acceptable = [bid for bid in revealed if sign * bid.price <= sign * terms.reserve_price]
     left, won = terms.lots.count, {}
-    for bid in sorted(within_reserve, key=lambda bid: sign * bid.price):
+    for bid in sorted(acceptable, key=lambda bid: sign * bid.price):
         got = min(left, bid.lots)
         if got:
             won[bid.bid] = got
         left -= got
         if got < bid.lots:
             return Award(won, bid.price)
-    return Award(won, terms.reserve)
+    return Award(won, terms.reserve_price)
 
 
 def forfeit(deposit: int) -> tuple[int, int]:

@@ -51,12 +51,12 @@ class DutchAuction(Contract):
 
 @dataclass(frozen=True, slots=True)
 class DutchCreated(Event):
-    """An auction was created; ``escrow`` was put up for all lots. [nano-token]"""
+    """An auction was created; ``put_up`` moved to the pot for all lots. [nano-token]"""
 
     auction: int
     account: int
     terms: DutchTerms
-    escrow: int
+    put_up: int
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
@@ -94,8 +94,8 @@ def replay(book: DutchBook, event: Event, rules: Rules, time: int) -> None:
         The rules say otherwise.
     """
     match event:
-        case DutchCreated(auction, _, terms, escrow):
-            book.create(auction, terms, rules, escrow)
+        case DutchCreated(auction, _, terms, put_up):
+            book.create(auction, terms, rules, put_up)
         case DutchTaken(auction, _, lots, price, released):
             book.take(auction, time, lots, price, released)
         case DutchClosed(auction, unsold, released):

@@ -66,12 +66,12 @@ class SealedAuction(Contract):
 
 @dataclass(frozen=True, slots=True)
 class SealedCreated(Event):
-    """An auction was created; ``escrow`` was put up for all lots. [nano-token]"""
+    """An auction was created; ``put_up`` moved to the pot for all lots. [nano-token]"""
 
     auction: int
     account: int
     terms: SealedTerms
-    escrow: int
+    put_up: int
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
@@ -150,8 +150,8 @@ def replay(book: SealedBook, event: Event, rules: Rules) -> None:
         The rules say otherwise.
     """
     match event:
-        case SealedCreated(auction, _, terms, escrow):
-            book.create(auction, terms, rules, escrow)
+        case SealedCreated(auction, _, terms, put_up):
+            book.create(auction, terms, rules, put_up)
         case BidCommitted(auction, bid, account):
             book.commit(auction, bid, account)
         case BidRevealed(auction, bid, _, price, lots):
