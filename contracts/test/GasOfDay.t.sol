@@ -21,10 +21,17 @@ contract GasOfDayTest is TradingDay {
 
     /// forge-config: default.isolate = true
     function test_a_day() public {
-        bytes memory prices = _pair(IMPORT, FEED_IN);
-        bytes memory signatures = _tariffSignatures(0, DAY, prices, 0, 2);
-        oracle.reportTariff(COMMUNITY, 0, DAY, prices, signatures);
+        _reportRetail();
+        bytes memory prices = _pair(IMPORT + 1000, FEED_IN);
+        bytes memory base = _pair(IMPORT, FEED_IN);
+        bytes memory two = _tariffSignatures(0, DAY + 1, prices, 0, 2);
+        oracle.reportTariff(COMMUNITY, 0, DAY + 1, 0, prices, base, two);
         vm.snapshotGasLastCall(GROUP, "tariff report of 12 slots");
+        prices = _pair(IMPORT - 1000, FEED_IN);
+        two = _tariffSignatures(2, DAY + 1, prices, 0, 3);
+        _reportTariff(2, DAY, _pair(IMPORT, FEED_IN));
+        oracle.reportTariff(COMMUNITY, 2, DAY + 1, 0, prices, base, two);
+        vm.snapshotGasLastCall(GROUP, "tariff report of 12 slots, all sign");
         _nominations();
         vm.warp(DIRECT_GATE);
         _clearAll();

@@ -7,6 +7,7 @@ import {Accounts} from "../../src/core/Accounts.sol";
 import {Communities} from "../../src/core/Communities.sol";
 import {TestEuro} from "../../src/devnet/TestEuro.sol";
 import {Module} from "../../src/interfaces/IAccounts.sol";
+import {MeterValue} from "../../src/interfaces/IReporterBonds.sol";
 import {CallAuction} from "../../src/markets/CallAuction.sol";
 import {Positions} from "../../src/markets/Positions.sol";
 import {Oracle} from "../../src/oracle/Oracle.sol";
@@ -41,6 +42,7 @@ abstract contract Town {
     uint64 internal constant NEVER = type(uint64).max;
 
     address internal constant ADMIN = address(0xAD);
+    address internal constant ARBITER = address(0xA4B);
     address internal constant REGISTRAR = address(0x4E6);
     address internal constant REGULATOR = address(0x4E7);
 
@@ -57,6 +59,9 @@ abstract contract Town {
     /// @dev Keys of three reporters in ascending order of their addresses.
     uint256[3] internal reporterKeys;
 
+    /// @dev Prices that `_reportTariff` reported last.
+    mapping(uint8 feed => mapping(uint32 day => bytes)) internal reportedPrices;
+
     function _deploy(uint256 homes) internal {
         vm.warp(BEFORE_GATE);
         token = TestEuro(vm.deployCode("TestEuro.sol:TestEuro"));
@@ -68,7 +73,7 @@ abstract contract Town {
             Positions(vm.deployCode("Positions.sol:Positions", abi.encode(manager, accounts, communities)));
         auction = CallAuction(vm.deployCode("CallAuction.sol:CallAuction", abi.encode(accounts, communities)));
         schedules = Schedules(vm.deployCode("Schedules.sol:Schedules", abi.encode(accounts, communities)));
-        oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(communities)));
+        oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(manager, accounts, communities)));
         settlement = Settlement(
             vm.deployCode(
                 "Settlement.sol:Settlement", abi.encode(accounts, communities, auction, schedules, oracle)
@@ -79,7 +84,12 @@ abstract contract Town {
         (registration[0], registration[1]) = (Accounts.register.selector, Accounts.approveMeter.selector);
         bytes4[] memory curtailment = new bytes4[](1);
         curtailment[0] = Positions.curtail.selector;
+        bytes4[] memory arbitration = new bytes4[](2);
+        (arbitration[0], arbitration[1]) = (Oracle.decide.selector, Oracle.decideQuarantine.selector);
         vm.startPrank(ADMIN);
+        manager.setTargetFunctionRole(address(oracle), arbitration, 4);
+        manager.grantRole(4, ARBITER, 0);
+        accounts.grantModule(address(oracle), Module.Market);
         manager.setTargetFunctionRole(address(positions), curtailment, 3);
         manager.grantRole(3, REGULATOR, 0);
         accounts.grantModule(address(positions), Module.Market);
@@ -305,46 +315,82 @@ abstract contract Town {
         );
     }
 
+    /// @dev Reports prices in round 0, signed by all reporters.
+    function _reportTariff(uint8 feed, uint32 day, bytes memory prices) internal {
+        _reportTariff(feed, day, 0, prices, 0, 3);
+    }
+
+    /// @dev Reports prices, signed by `count` reporters from number `from` on.
+    function _reportTariff(
+        uint8 feed,
+        uint32 day,
+        uint8 round,
+        bytes memory prices,
+        uint256 from,
+        uint256 count
+    ) internal {
+        bytes memory signatures = _tariffSignatures(feed, day, round, prices, from, count);
+        oracle.reportTariff(COMMUNITY, feed, day, round, prices, _basePrices(feed, day), signatures);
+        reportedPrices[feed][day] = prices;
+    }
+
+    /// @dev What the oracle compares the prices of a day with.
+    function _basePrices(uint8 feed, uint32 day) internal view returns (bytes memory) {
+        return reportedPrices[feed][oracle.baseDayOf(COMMUNITY, feed, day)];
+    }
+
     function _tariffSignatures(uint8 feed, uint32 day, bytes memory prices, uint256 from, uint256 count)
         internal
         view
         returns (bytes memory)
     {
+        return _tariffSignatures(feed, day, 0, prices, from, count);
+    }
+
+    function _tariffSignatures(
+        uint8 feed,
+        uint32 day,
+        uint8 round,
+        bytes memory prices,
+        uint256 from,
+        uint256 count
+    ) internal view returns (bytes memory) {
         bytes32 hash = keccak256(
             abi.encode(
-                keccak256("TariffReport(uint32 community,uint8 feed,uint32 day,bytes prices)"),
+                keccak256("TariffReport(uint32 community,uint8 feed,uint32 day,uint8 round,bytes prices)"),
                 COMMUNITY,
                 feed,
                 day,
+                round,
                 keccak256(prices)
             )
         );
         return _reporterSignatures(hash, from, count);
     }
 
-    function _meterSignatures(
-        uint32 slot,
-        bytes32 root,
-        uint64 importWh,
-        uint64 exportWh,
-        uint32 count,
-        uint256 signers
-    ) internal view returns (bytes memory) {
+    /// @dev Reports a meter tree in round 0, signed by all reporters.
+    function _reportMeterTree(uint32 slot, MeterValue memory value) internal {
+        oracle.reportMeters(COMMUNITY, 0, slot, 0, value, _meterSignatures(slot, 0, value, 0, 3));
+    }
+
+    function _meterSignatures(uint32 slot, uint8 round, MeterValue memory value, uint256 from, uint256 count)
+        internal
+        view
+        returns (bytes memory)
+    {
         bytes32 hash = keccak256(
             abi.encode(
                 keccak256(
-                    "MeterReport(uint32 community,uint8 product,uint32 slot,bytes32 root,uint64 importWh,uint64 exportWh,uint32 count)"
+                    "MeterReport(uint32 community,uint8 product,uint32 slot,uint8 round,bytes32 root,uint64 importWh,uint64 exportWh,uint32 count)"
                 ),
                 COMMUNITY,
                 uint8(0),
                 slot,
-                root,
-                importWh,
-                exportWh,
-                count
+                round,
+                value
             )
         );
-        return _reporterSignatures(hash, 0, signers);
+        return _reporterSignatures(hash, from, count);
     }
 
     /// @dev Signatures of `count` reporters from number `from` on.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {LineEvidence, LineProof, NominationProof, OrderProof} from "../../src/interfaces/ISettlement.sol";
+import {MeterValue} from "../../src/interfaces/IReporterBonds.sol";
 import {PlainOrder, PlainResult} from "./PlainAuction.sol";
 import {Trading} from "./Trading.sol";
 import {vm} from "./Vm.sol";
@@ -57,8 +58,7 @@ abstract contract TradingDay is Trading {
 
     /// @dev Reports retail prices; before the first gate.
     function _reportRetail() internal {
-        bytes memory prices = _pair(IMPORT, FEED_IN);
-        oracle.reportTariff(COMMUNITY, 0, DAY, prices, _tariffSignatures(0, DAY, prices, 0, 2));
+        _reportTariff(0, DAY, _pair(IMPORT, FEED_IN));
     }
 
     /// @dev Reports every meter and the imbalance prices, at their times.
@@ -67,8 +67,7 @@ abstract contract TradingDay is Trading {
             vm.warp(DAY_START + uint256(slot + 1) * SLOT_SECONDS);
             _reportMeters(slot);
         }
-        bytes memory prices = _pair(SHORT, LONG);
-        oracle.reportTariff(COMMUNITY, 1, DAY, prices, _tariffSignatures(1, DAY, prices, 1, 2));
+        _reportTariff(1, DAY, _pair(SHORT, LONG));
         vm.warp(BILLS_FROM);
     }
 
@@ -77,10 +76,8 @@ abstract contract TradingDay is Trading {
         while (hashes.length > 1) {
             (hashes, sums) = _meterParents(hashes, sums);
         }
-        uint32 slot = FIRST_SLOT + slotOfDay;
         uint32 count = lastHome - FIRST_HOME + 1;
-        bytes memory signatures = _meterSignatures(slot, hashes[0], sums[0], sums[1], count, 2);
-        oracle.reportMeters(COMMUNITY, 0, slot, hashes[0], sums[0], sums[1], count, signatures);
+        _reportMeterTree(FIRST_SLOT + slotOfDay, MeterValue(hashes[0], sums[0], sums[1], count));
     }
 
     // ---- bills ----

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.meters import MeterLeaf, MeterReport, meter_report
@@ -12,6 +12,7 @@ from otaniemi.contracts.rules.signing import (
     address_bytes,
     address_of,
     meter_digest,
+    reporter_bond_digest,
     sign,
     tariff_digest,
 )
@@ -90,21 +91,23 @@ class Reporter:
         Raises
         ------
         DisagreementError
-            Its own observation differs, or it has signed another report on the same feed and day.
+            Its own observation differs, or it has signed another report on the same feed, day and round.
         """
         own = self.observe_tariff(Feed(report.feed), report.day)
-        if own != report:
+        if replace(own, round=report.round) != report:
             what = f"the {Feed(report.feed).name.lower()} tariff of day {report.day} differs from its own"
             raise DisagreementError(self.address, what)
-        return self._sign(("tariff", report.feed, report.day), tariff_digest(self._domain, report))
+        return self._sign(
+            ("tariff", report.feed, report.day, report.round), tariff_digest(self._domain, report)
+        )
 
-    def sign_meters(self, slot: int, leaves: Sequence[MeterLeaf]) -> bytes:
-        """Its signature under the common ``leaves`` of ``slot``, whose root it computes itself.
+    def sign_meters(self, slot: int, leaves: Sequence[MeterLeaf], number: int = 0) -> bytes:
+        """Its signature under the common ``leaves`` of ``slot`` in round ``number``; it computes their root itself.
 
         Raises
         ------
         DisagreementError
-            A leaf differs from its own, or it has signed other leaves for this slot.
+            A leaf differs from its own, or it has signed other leaves for this slot and round.
         """
         accounts = [leaf.account for leaf in leaves]
         for own, common in zip(self.observe_meters(slot, accounts), leaves, strict=True):
@@ -112,8 +115,8 @@ class Reporter:
                 raise DisagreementError(
                     self.address, f"account {common.account} of slot {slot} differs from its own"
                 )
-        report = meter_report(self._community, self._product, slot, leaves)
-        return self._sign(("meters", slot), meter_digest(self._domain, report))
+        report = replace(meter_report(self._community, self._product, slot, leaves), round=number)
+        return self._sign(("meters", slot, number), meter_digest(self._domain, report))
 
     def _sign(self, subject: tuple[object, ...], digest: bytes) -> bytes:
         if self._signed.setdefault(subject, digest) != digest:
@@ -121,8 +124,17 @@ class Reporter:
         return sign(self._key, digest)
 
 
-def report_tariff(reporters: Sequence[Reporter], quorum: int, feed: Feed, day: int) -> SignedTariff:
-    """The common tariff report of a feed and day with the signatures of all who agree.
+def sign_bond(key: bytes, domain: Domain, account: int) -> bytes:
+    """The consent of the reporter with private ``key`` to a bond that ``account`` puts up for it."""
+    return sign(key, reporter_bond_digest(domain, account))
+
+
+def report_tariff(
+    reporters: Sequence[Reporter], quorum: int, feed: Feed, day: int, number: int = 0
+) -> SignedTariff:
+    """The common tariff report of a feed and day in round ``number`` with the signatures of all who agree.
+
+    Each reporter looks anew in every round, so a second round is a second look.
 
     Raises
     ------
@@ -138,7 +150,7 @@ def report_tariff(reporters: Sequence[Reporter], quorum: int, feed: Feed, day: i
             silent.append(str(error))
     if len(observations) < quorum:
         raise QuorumError(subject, len(observations), quorum, tuple(silent))
-    report = common_tariff(observations)
+    report = replace(common_tariff(observations), round=number)
     return SignedTariff(
         report, _collect(reporters, quorum, subject, lambda reporter: reporter.sign_tariff(report))
     )
@@ -151,8 +163,9 @@ def report_meters(
     product: int,
     slot: int,
     accounts: Iterable[int],
+    number: int = 0,
 ) -> SignedMeters:
-    """The common meter report of a slot with the signatures of all who agree.
+    """The common meter report of a slot in round ``number`` with the signatures of all who agree.
 
     Raises
     ------
@@ -161,9 +174,9 @@ def report_meters(
     """
     metered = sorted(accounts)
     leaves = common_leaves([reporter.observe_meters(slot, metered) for reporter in reporters])
-    report = meter_report(community, product, slot, leaves)
+    report = replace(meter_report(community, product, slot, leaves), round=number)
     subject = f"meters of slot {slot}"
-    signatures = _collect(reporters, quorum, subject, lambda reporter: reporter.sign_meters(slot, leaves))
+    signatures = _collect(reporters, quorum, subject, lambda one: one.sign_meters(slot, leaves, number))
     return SignedMeters(report, leaves, signatures)
 
 

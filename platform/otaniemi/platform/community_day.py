@@ -25,6 +25,7 @@ from otaniemi.contracts.rules.calendar import (
     tariff_deadline,
 )
 from otaniemi.contracts.rules.orders import Market, ProfileOrder, Step
+from otaniemi.contracts.rules.reports import CONFIRM_DELAY
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import nomination_digest, profile_digest, sign
 from otaniemi.contracts.rules.tariffs import Feed
@@ -51,6 +52,7 @@ METER_DELAY = 3600
 """Seconds after a slot at which its meters are reported, so that late readings still count."""
 IMBALANCE_DELAY = 10 * 60
 BILL_SLACK = 60
+CONFIRM_SLACK = 60
 
 Timed = Callable[[str, Callable[[], None]], None]
 
@@ -125,7 +127,7 @@ class CommunityDay:
         oracles, first = self._exchange.oracles, self.slots[0]
         self._exchange.market.open(self.slots)
         for feed in (Feed.RETAIL, Feed.REFERENCE):
-            at(tariff_deadline(rules, self.day) - RETAIL_LEAD, oracles.report_tariff, feed, self.day)
+            self._report_prices(timeline, tariff_deadline(rules, self.day) - RETAIL_LEAD, feed)
         for session, call in enumerate(CALLS[self._kind] if self._wallets else ()):
             at(
                 relay_gate(rules, first, session) - BARGAIN_LEAD,
@@ -148,10 +150,15 @@ class CommunityDay:
             at(slot_end(rules, slot), self._deliver, slot)
             at(slot_end(rules, slot) + METER_DELAY, oracles.report_meters, slot)
         over = day_start(rules, self.day + 1)
-        at(over + IMBALANCE_DELAY, oracles.report_tariff, Feed.IMBALANCE, self.day)
+        self._report_prices(timeline, over + IMBALANCE_DELAY, Feed.IMBALANCE)
         due = bills_due(rules, self.day) + BILL_SLACK
         at(due, self._timed, "settle", self._propose)
         at(due + rules.bill_window + BILL_SLACK, self._timed, "settle", self._pay)
+
+    def _report_prices(self, timeline: Timeline, moment: int, feed: Feed) -> None:
+        oracles = self._exchange.oracles
+        timeline.at(moment, oracles.report_tariff, feed, self.day)
+        timeline.at(moment + CONFIRM_DELAY + CONFIRM_SLACK, oracles.confirm_tariff, feed, self.day)
 
     def _known(self, moment: int) -> int:
         """Slots of the day that have ended by ``moment``."""

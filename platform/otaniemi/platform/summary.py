@@ -111,8 +111,8 @@ def escrow_surplus(gateway: Gateway, days: Sequence[DayOutcome]) -> int:
     owed = accounts.reserve()
     for account in range(1, accounts.account_count() + 1):
         owed += accounts.free_of(account) + accounts.withdrawal_of(account)[0]
-    for name in ("CallAuction", "Settlement"):
-        owed += accounts.pot_of(contracts.addresses[name])
+    for address in contracts.addresses.values():
+        owed += accounts.pot_of(address)
     for day in days:
         if day.bills:
             owed += accounts.lock_total(gateway.community, day.bills.day)

@@ -52,15 +52,19 @@ def test_a_nomination_is_hashed_as_typed_data() -> None:
 
 
 def test_a_tariff_report_is_hashed_as_typed_data() -> None:
-    report = TariffReport(1, 1, 19_000, ((5, -6), (7, 8)))
-    values = [1, 1, 19_000, bytes.fromhex("00000005fffffffa0000000700000008")]
+    report = TariffReport(1, 1, 19_000, ((5, -6), (7, 8)), round=4)
+    values = [1, 1, 19_000, 4, bytes.fromhex("00000005fffffffa0000000700000008")]
     assert signing.tariff_digest(DOMAIN, report) == _expected(signing.TARIFF_REPORT_TYPE, values)
 
 
 def test_a_meter_report_is_hashed_as_typed_data() -> None:
-    report = MeterReport(1, 0, 3, b"\xab" * 32, 2**64 - 1, 6, 7)
-    values = [1, 0, 3, b"\xab" * 32, 2**64 - 1, 6, 7]
+    report = MeterReport(1, 0, 3, b"\xab" * 32, 2**64 - 1, 6, 7, round=4)
+    values = [1, 0, 3, 4, b"\xab" * 32, 2**64 - 1, 6, 7]
     assert signing.meter_digest(DOMAIN, report) == _expected(signing.METER_REPORT_TYPE, values)
+
+
+def test_a_consent_to_a_bond_is_hashed_as_typed_data() -> None:
+    assert signing.reporter_bond_digest(DOMAIN, 7) == _expected(signing.REPORTER_BOND_TYPE, [7])
 
 
 def test_a_signature_recovers_to_its_key_alone() -> None:

@@ -20,6 +20,7 @@ from otaniemi.contracts.rules.lines import LINE_TREE, Line
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import PRICE_BIAS, Market, NonceWindow, Order
+from otaniemi.contracts.rules.reports import ReportMark, ReportStatus
 from otaniemi.contracts.rules.resume import Progress
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import Domain, address_bytes
@@ -326,35 +327,116 @@ class Schedules(Contract):
 
 
 class Oracle(Contract):
-    """Tariffs and meter roots, reported once each by a quorum."""
+    """Tariffs and meter roots, signed by a quorum, and what of them counts."""
 
     name = "Oracle"
 
-    def report_tariff(self, report: TariffReport, signatures: bytes) -> Call:
-        """Report the prices of a day; 64-byte ``signatures`` joined, signers ascending."""
-        arguments = (report.community, report.feed, report.day, report.packed_prices(), signatures)
+    def report_tariff(self, report: TariffReport, signatures: bytes, base: bytes = b"") -> Call:
+        """Report the prices of a day; 64-byte ``signatures`` joined, signers ascending.
+
+        ``base`` are the packed prices of ``base_day_of`` the report, none where there is no such day.
+        """
+        r = report
+        arguments = (r.community, r.feed, r.day, r.round, r.packed_prices(), base, signatures)
         return self._call("report", "reportTariff", *arguments)
 
     def report_meters(self, report: MeterReport, signatures: bytes) -> Call:
         """Report the meter tree of a slot; 64-byte ``signatures`` joined, signers ascending."""
-        r = report
-        totals = (r.root, r.import_wh, r.export_wh, r.count)
-        return self._call("report", "reportMeters", r.community, r.product, r.slot, *totals, signatures)
+        r, value = report, _meter_value(report)
+        return self._call(
+            "report", "reportMeters", r.community, r.product, r.slot, r.round, value, signatures
+        )
+
+    def decide_quarantine(self, community: int, feed: int, day: int, counting: bool) -> Call:
+        """Let prices in quarantine count, or discard them. ARBITER only."""
+        return self._call("arbitrate", "decideQuarantine", community, feed, day, counting)
+
+    def challenge_tariff(self, community: int, feed: int, day: int, challenger: int) -> Call:
+        """Challenge the prices of a day; the bond comes from account ``challenger``. Owner of it only."""
+        return self._call("challenge", "challengeTariff", community, feed, day, challenger)
+
+    def challenge_meters(self, community: int, product: int, slot: int, challenger: int) -> Call:
+        """Challenge the meters of a slot; the bond comes from account ``challenger``. Owner of it only."""
+        return self._call("challenge", "challengeMeters", community, product, slot, challenger)
+
+    def decide(self, number: int, upheld: bool) -> Call:
+        """Decide challenge ``number`` before its deadline. ARBITER only."""
+        return self._call("arbitrate", "decide", number, upheld)
+
+    def lapse(self, number: int) -> Call:
+        """End challenge ``number``, which was not decided in time: the report stands, the bond returns."""
+        return self._call("arbitrate", "lapse", number)
+
+    def deposit_bond(self, account: int, nano: int, signature: bytes) -> Call:
+        """Put money behind the reporter who signed ``reporter_bond_digest``. Owner of the account only."""
+        return self._call("bond", "depositBond", account, nano, signature)
+
+    def release_bond(self, reporter: str) -> Call:
+        """Ask for a reporter's bond back. Owner of its account only."""
+        return self._call("bond", "releaseBond", reporter)
+
+    def take_bond(self, reporter: str) -> Call:
+        """Return a reporter's bond to its account once the delay has passed."""
+        return self._call("bond", "takeBond", reporter)
+
+    def slash_for_tariffs(
+        self, first: TariffReport, second: TariffReport, signatures: bytes, informer: int
+    ) -> Call:
+        """Show that one reporter signed both reports on a feed, day and round; half its bond to ``informer``."""
+        subject = (first.community, first.feed, first.day, first.round)
+        shown = (first.hash(), second.hash(), signatures, informer)
+        return self._call("challenge", "slashForTariffs", *subject, *shown)
+
+    def slash_for_meters(
+        self, first: MeterReport, second: MeterReport, signatures: bytes, informer: int
+    ) -> Call:
+        """Show that one reporter signed both reports on a slot and round; half its bond to ``informer``."""
+        subject = (first.community, first.product, first.slot, first.round)
+        shown = (_meter_value(first), _meter_value(second), signatures, informer)
+        return self._call("challenge", "slashForMeters", *subject, *shown)
 
     def tariff_hash(self, community: int, feed: int, day: int) -> bytes:
-        """Keccak of the packed prices of a day, zero while not reported."""
+        """Keccak of the packed prices of a day, zero while none count."""
         return bytes(self._view("tariffHash", community, feed, day))
 
+    def tariff_mark(self, community: int, feed: int, day: int) -> ReportMark | None:
+        """What the last report of a day's prices is worth, None while there is none."""
+        value, mark = self._view("tariffReport", community, feed, day)
+        return _mark(mark) if any(value) else None
+
+    def base_day_of(self, community: int, feed: int, day: int) -> int | None:
+        """The day whose prices a report of ``day`` is compared with, None without one."""
+        return int(self._view("baseDayOf", community, feed, day)) or None
+
     def meter_root(self, community: int, product: int, slot: int) -> MeterReport | None:
-        """The meter report of a slot, None while there is none."""
-        root, import_wh, export_wh, count, reported = self._view("meterRoot", community, product, slot)
-        if not reported:
+        """The meter report of a slot that counts, None while there is none."""
+        value, mark = self._view("meterReport", community, product, slot)
+        root, import_wh, export_wh, count, reported = value
+        if not (reported and _mark(mark).counts):
             return None
-        return MeterReport(community, product, slot, bytes(root), import_wh, export_wh, count)
+        return MeterReport(community, product, slot, bytes(root), import_wh, export_wh, count, mark[1])
+
+    def meter_mark(self, community: int, product: int, slot: int) -> ReportMark | None:
+        """What the last report of a slot's meters is worth, None while there is none."""
+        root, mark = self._view("meterReport", community, product, slot)
+        return _mark(mark) if root[-1] else None
 
     def is_complete(self, community: int, day: int) -> bool:
-        """Whether both feeds of a day and the meters of all its slots and products were reported."""
+        """Whether retail and imbalance prices of a day and the meters of all its slots and products count."""
         return bool(self._view("isComplete", community, day))
+
+    def bond_of(self, reporter: str) -> int:
+        """Bond of a reporter."""
+        return int(self._view("bondOf", reporter)[0])
+
+
+def _meter_value(report: MeterReport) -> tuple[Any, ...]:
+    return report.root, report.import_wh, report.export_wh, report.count
+
+
+def _mark(values: Sequence[int]) -> ReportMark:
+    status, round_, missing, since = values
+    return ReportMark(ReportStatus(status), round_, missing, since)
 
 
 class Settlement(Contract):

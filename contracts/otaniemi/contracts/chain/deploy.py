@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from otaniemi.contracts.chain.artifacts import artifact
-from otaniemi.contracts.chain.bindings import AccessManager, Accounts, Communities
+from otaniemi.contracts.chain.bindings import AccessManager, Accounts, Communities, Oracle
 from otaniemi.contracts.chain.blocks import contract_address
 from otaniemi.contracts.chain.errors import DeploymentError
 from otaniemi.contracts.chain.sender import Call, Key, Sender
@@ -17,7 +17,7 @@ from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.signing import address_bytes, checksum
 
-REGISTRAR_ROLE, GUARDIAN_ROLE = 1, 2
+REGISTRAR_ROLE, GUARDIAN_ROLE, ARBITER_ROLE = 1, 2, 4
 MARKET_MODULE, SETTLEMENT_MODULE = 1, 2
 
 ADMIN, DELAY = "admin", "withdrawal_delay"
@@ -29,7 +29,7 @@ CONTRACTS: Mapping[str, tuple[str, ...]] = {
     "Communities": ("AccessManager", "Accounts"),
     "CallAuction": ("Accounts", "Communities"),
     "Schedules": ("Accounts", "Communities"),
-    "Oracle": ("Communities",),
+    "Oracle": ("AccessManager", "Accounts", "Communities"),
     "Settlement": ("Accounts", "Communities", "CallAuction", "Schedules", "Oracle"),
 }
 """Every contract in order of creation, with its constructor's arguments."""
@@ -135,8 +135,8 @@ def deploy(
 ) -> Deployment:
     """Create all contracts and one community with ``rules``, and return where they are.
 
-    The admin is guardian too. The accounts of the parties are opened first and take the place of those in ``rules``.
-    ``withdrawal_delay`` is in seconds.
+    The admin is guardian and arbiter too. The accounts of the parties are opened first and take the place of those in
+    ``rules``. ``withdrawal_delay`` is in seconds.
     """
     addresses = create_contracts(sender, admin, withdrawal_delay)
     sender.send_all([(admin, call) for call in _grants(sender, addresses, registrar.address, admin.address)])
@@ -184,6 +184,7 @@ def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, guardi
     manager = AccessManager(sender.chain, addresses["AccessManager"])
     accounts = Accounts(sender.chain, addresses["Accounts"])
     communities = Communities(sender.chain, addresses["Communities"])
+    oracle = Oracle(sender.chain, addresses["Oracle"])
     return [
         manager.label_role(REGISTRAR_ROLE, "REGISTRAR"),
         manager.set_target_function_role(accounts, ("register", "approveMeter"), REGISTRAR_ROLE),
@@ -191,6 +192,10 @@ def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, guardi
         manager.label_role(GUARDIAN_ROLE, "GUARDIAN"),
         manager.set_target_function_role(communities, ("closeDay",), GUARDIAN_ROLE),
         manager.grant_role(GUARDIAN_ROLE, guardian),
+        manager.label_role(ARBITER_ROLE, "ARBITER"),
+        manager.set_target_function_role(oracle, ("decide", "decideQuarantine"), ARBITER_ROLE),
+        manager.grant_role(ARBITER_ROLE, guardian),
         accounts.grant_module(addresses["CallAuction"], MARKET_MODULE),
+        accounts.grant_module(addresses["Oracle"], MARKET_MODULE),
         accounts.grant_module(addresses["Settlement"], SETTLEMENT_MODULE),
     ]

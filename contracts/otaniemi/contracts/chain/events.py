@@ -231,13 +231,37 @@ class NominationSkipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class TariffReported(Event):
-    """Prices of a trading day, packed as ``rules.tariffs`` does, and who signed them."""
+    """Prices of a trading day, packed as ``rules.tariffs`` does, which count, and who signed them."""
 
     community: int
     feed: int
     day: int
+    round: int
     prices: bytes
     signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffQuarantined(Event):
+    """Prices that differ from those of ``base_day`` by more than the limit wait for a second round or the arbiter."""
+
+    community: int
+    feed: int
+    day: int
+    round: int
+    base_day: int
+    prices: bytes
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineDecided(Event):
+    """The arbiter decided about prices in quarantine."""
+
+    community: int
+    feed: int
+    day: int
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +271,72 @@ class MetersReported(Event):
     community: int
     product: int
     slot: int
+    round: int
     root: bytes
     import_wh: int
     export_wh: int
     count: int
     signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportChallenged(Event):
+    """A report was challenged: ``kind`` is a feed, or 8 + product of meters, ``index`` a day or slot. [nano-token]"""
+
+    community: int
+    kind: int
+    index: int
+    id: int
+    challenger: int
+    bond: int
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeClosed(Event):
+    """A challenge of a report is over; neither upheld nor rejected: nobody decided. ``paid`` to the challenger."""
+
+    id: int
+    upheld: bool
+    rejected: bool
+    paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondDeposited(Event):
+    """Money of an account stands behind a reporter. [nano-token]"""
+
+    reporter: str
+    account: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondReleased(Event):
+    """A reporter's bond can be taken back from a time on. [Unix s]"""
+
+    reporter: str
+    free_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondTaken(Event):
+    """A reporter's bond went back to its account. [nano-token]"""
+
+    reporter: str
+    account: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterSlashed(Event):
+    """A reporter signed two values of a round: ``reward`` to the informer, the rest for challengers. [nano-token]"""
+
+    reporter: str
+    community: int
+    informer: int
+    reward: int
+    reserved: int
 
 
 @dataclass(frozen=True, slots=True)

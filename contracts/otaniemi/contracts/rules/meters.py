@@ -63,7 +63,10 @@ class MeterLeaf:
 
 @dataclass(frozen=True, slots=True)
 class MeterReport:
-    """What the reporters sign of one slot: the root over its ``count`` leaves and their totals [Wh]."""
+    """What the reporters sign of one slot: the root over its ``count`` leaves and their totals [Wh].
+
+    ``round`` numbers what they sign of it: a reporter signs one value a round.
+    """
 
     community: int
     product: int
@@ -72,6 +75,7 @@ class MeterReport:
     import_wh: int
     export_wh: int
     count: int
+    round: int = 0
 
 
 def meter_levels(leaves: Sequence[MeterLeaf]) -> list[list[Node]]:

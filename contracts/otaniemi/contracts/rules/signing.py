@@ -26,15 +26,23 @@ PROFILE_ORDER_TYPE = (
     "uint32 nonce,uint64 validTo,bytes steps)"
 )
 NOMINATION_TYPE = "Nomination(uint32 account,uint32 community,uint8 product,uint32 slot,uint32 seq,bytes wh)"
-TARIFF_REPORT_TYPE = "TariffReport(uint32 community,uint8 feed,uint32 day,bytes prices)"
+TARIFF_REPORT_TYPE = "TariffReport(uint32 community,uint8 feed,uint32 day,uint8 round,bytes prices)"
 METER_REPORT_TYPE = (
-    "MeterReport(uint32 community,uint8 product,uint32 slot,bytes32 root,uint64 importWh,"
+    "MeterReport(uint32 community,uint8 product,uint32 slot,uint8 round,bytes32 root,uint64 importWh,"
     "uint64 exportWh,uint32 count)"
 )
+REPORTER_BOND_TYPE = "ReporterBond(uint32 account)"
 
-_ORDER, _PROFILE, _NOMINATION, _TARIFF, _METER = (
+_ORDER, _PROFILE, _NOMINATION, _TARIFF, _METER, _BOND = (
     keccak(text.encode())
-    for text in (ORDER_TYPE, PROFILE_ORDER_TYPE, NOMINATION_TYPE, TARIFF_REPORT_TYPE, METER_REPORT_TYPE)
+    for text in (
+        ORDER_TYPE,
+        PROFILE_ORDER_TYPE,
+        NOMINATION_TYPE,
+        TARIFF_REPORT_TYPE,
+        METER_REPORT_TYPE,
+        REPORTER_BOND_TYPE,
+    )
 )
 _SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _WORD = 2**256
@@ -95,7 +103,7 @@ def nomination_digest(domain: Domain, nomination: Nomination) -> bytes:
 
 def tariff_digest(domain: Domain, report: TariffReport) -> bytes:
     """What reporters sign of a tariff report; ``domain`` is that of ``Oracle``."""
-    fields = words(report.community, report.feed, report.day)
+    fields = words(report.community, report.feed, report.day, report.round)
     return struct_digest(domain, _TARIFF + fields + keccak(report.packed_prices()))
 
 
@@ -104,10 +112,15 @@ def meter_digest(domain: Domain, report: MeterReport) -> bytes:
     return struct_digest(
         domain,
         _METER
-        + words(report.community, report.product, report.slot)
+        + words(report.community, report.product, report.slot, report.round)
         + report.root
         + words(report.import_wh, report.export_wh, report.count),
     )
+
+
+def reporter_bond_digest(domain: Domain, account: int) -> bytes:
+    """What a reporter signs to let ``account`` put up its bond; ``domain`` is that of ``Oracle``."""
+    return struct_digest(domain, _BOND + words(account))
 
 
 def struct_digest(domain: Domain, struct: bytes) -> bytes:

@@ -26,15 +26,20 @@ BILLED_FEEDS = (Feed.RETAIL, Feed.IMBALANCE)
 
 @dataclass(frozen=True, slots=True)
 class TariffReport:
-    """Two prices per slot of trading day ``day`` [micro-token/kWh], in slot order."""
+    """Two prices per slot of trading day ``day`` [micro-token/kWh], in slot order.
+
+    ``round`` numbers what reporters sign of one feed and day: a reporter signs one value a round.
+    """
 
     community: int
     feed: int
     day: int
     prices: tuple[tuple[int, int], ...]
+    round: int = 0
 
     def __post_init__(self) -> None:
         within("feed", self.feed, Feed.RETAIL, Feed.REFERENCE)
+        within("round", self.round, 0, 255)
         for pair in self.prices:
             for price in pair:
                 within("price", price, -(2**31), 2**31 - 1)

@@ -13,17 +13,15 @@ from otaniemi.contracts.rules.calendar import slot_start
 from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.keys import EXIT_WINDOW
-from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
 from otaniemi.contracts.rules.schedules import Nomination, decode_entries
 from otaniemi.contracts.rules.signing import Domain, checksum
-from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.nominations import NominationJudge
 from otaniemi.platform.audit.orders import OrderJudge
 from otaniemi.platform.audit.payouts import Payouts
 from otaniemi.platform.audit.published import Published
-from otaniemi.platform.audit.reports import SIGNATURE_BYTES, fault_of_meters, fault_of_tariff
+from otaniemi.platform.audit.reports import Reports
 from otaniemi.platform.audit.state import Account, State
 from otaniemi.platform.audit.steps import Step
 
@@ -54,6 +52,9 @@ class Replay:
         self._domains = {
             name: Domain(deployment.chain_id, address) for name, address in deployment.addresses.items()
         }
+        self._reports = Reports(
+            deployment.community, self._domains["Oracle"], self.state, published, self.counts
+        )
         self._created: set[str] = set()
         self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
             e.Transfer: self._transfer,
@@ -74,8 +75,6 @@ class Replay:
             e.Cleared: self._cleared,
             e.Voided: self._voided,
             e.NominationsAccepted: self._nominations_accepted,
-            e.TariffReported: self._tariff_reported,
-            e.MetersReported: self._meters_reported,
         }
 
     def run(self, steps: Iterable[Step]) -> None:
@@ -94,7 +93,10 @@ class Replay:
         try:
             yield from self._judge(step)
             for event in step.events:
-                handler = self._handlers.get(type(event)) or self.payouts.handler(type(event))
+                kind = type(event)
+                handler = (
+                    self._handlers.get(kind) or self._reports.handler(kind) or self.payouts.handler(kind)
+                )
                 if handler:
                     yield from handler(event, step)
         except (RulesError, LookupError) as error:
@@ -206,7 +208,11 @@ class Replay:
         if event.effective_from != right:
             yield f"gives {event.module} a role from {event.effective_from} on, not from {right}"
         addresses = self.deployment.addresses
-        rightful = {addresses["CallAuction"]: MARKET_MODULE, addresses["Settlement"]: SETTLEMENT_MODULE}
+        rightful = {
+            addresses["CallAuction"]: MARKET_MODULE,
+            addresses["Oracle"]: MARKET_MODULE,
+            addresses["Settlement"]: SETTLEMENT_MODULE,
+        }
         if event.role not in (0, rightful.get(event.module)):
             yield f"gives {event.module}, which is none of the deployed modules, role {event.role} over money"
 
@@ -279,46 +285,6 @@ class Replay:
         self.counts["nominations"] += len(nominations)
         self.state.nominations[event.community, event.product, event.day].append(nominations)
         return ()
-
-    def _tariff_reported(self, event: e.TariffReported, step: Step) -> Iterable[str]:
-        report = TariffReport(event.community, event.feed, event.day, unpack_prices(event.prices))
-        self.counts["tariffs"] += 1
-        key = event.community, event.feed, event.day
-        if key in self.state.tariffs:
-            yield f"reports feed {event.feed} of day {event.day} again"
-        self.state.tariffs[key] = report.prices
-        rules = self.state.rules_at(event.community, event.day)
-        signatures = self._signatures(step, "reportTariff")
-        if rules is None or signatures is None:
-            yield "reports a tariff without showing who signed it"
-            return
-        fault = fault_of_tariff(rules, self._domains["Oracle"], report, signatures, step.time)
-        yield from (fault,) if fault else ()
-
-    def _meters_reported(self, event: e.MetersReported, step: Step) -> Iterable[str]:
-        totals = event.root, event.import_wh, event.export_wh, event.count
-        report = MeterReport(event.community, event.product, event.slot, *totals)
-        self.counts["meter_reports"] += 1
-        key = event.community, event.product, event.slot
-        if key in self.state.meters:
-            yield f"reports the meters of slot {event.slot} again"
-        self.state.meters[key] = report
-        rules = self.state.rules_of(Market(*key, 0))
-        signatures = self._signatures(step, "reportMeters")
-        if rules is None or signatures is None:
-            yield "reports meters without showing who signed them"
-            return
-        fault = fault_of_meters(rules, self._domains["Oracle"], report, signatures, step.time)
-        yield from (fault,) if fault else ()
-        if self._published and event.community == self.deployment.community:
-            self._published.check_meters(rules, report)
-
-    def _signatures(self, step: Step, function: str) -> bytes | None:
-        if step.function != function:
-            return None
-        signatures: bytes = step.arguments["signatures"]
-        self.counts["signatures"] += len(signatures) // SIGNATURE_BYTES
-        return signatures
 
 
 def _direct_order(a: Mapping[str, Any], now: int) -> Order:

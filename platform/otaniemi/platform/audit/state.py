@@ -89,6 +89,10 @@ class State:
             return None
         return rules
 
+    def rules_of_slot(self, community: int, product: int, slot: int) -> Rules | None:
+        """Rules of a slot; None where the product is not metered."""
+        return self.rules_of(Market(community, product, slot, 0))
+
     def count(self, market: Market) -> int:
         """Number of records of a market."""
         return sum(len(batch) for batch in self.batches[market]) // RECORD_BYTES

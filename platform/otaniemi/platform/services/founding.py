@@ -12,6 +12,7 @@ from otaniemi.contracts.chain.sender import Key, Sender
 from otaniemi.contracts.rules.calendar import Rules, Session
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.units import micro_of_eur, nano_of_micro
+from otaniemi.oracles.reporters import sign_bond
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.keys import derive_key
@@ -35,6 +36,7 @@ CONNECTION_KW = 43
 """Three phases of 63 A."""
 PRICE_BAND = 4_000_000
 CAP_STEP = 250_000
+REPORTER_BOND_EUR = 100.0
 DEVIATION_LIMIT = 500_000
 WITHDRAWAL_DELAY = 3 * 24 * HOUR
 
@@ -159,11 +161,20 @@ def found(chain: Chain, scenario: Scenario, seed: int, store: Store, clock: Cloc
     actual = deployment.rules
     endow(gateway, staff, (actual.retailer, actual.grid_operator, actual.platform), COMPANY_DEPOSIT_EUR)
     names = [f"home {home.home}" for home in homes]
+    put_up_bonds(gateway, staff, actual.platform)
     accounts = open_accounts(gateway, staff, [key.address for key in owners], names, HOME_DEPOSIT_EUR)
     wallets = [Wallet(*entry) for entry in zip(accounts, owners, devices, strict=True)]
     setting = gateway.contracts.accounts.set_device_key
     gateway.send([(wallet.owner, setting(wallet.account, wallet.device.address)) for wallet in wallets])
     return Founded(gateway, deployment, staff, tuple(wallets))
+
+
+def put_up_bonds(gateway: Gateway, staff: Staff, account: int) -> None:
+    """Let the platform's ``account`` vouch for every reporter, as each agrees."""
+    oracle, owner = gateway.contracts.oracle, staff.parties[2]
+    nano = nano_of_micro(micro_of_eur(REPORTER_BOND_EUR))
+    consents = [sign_bond(key.secret, oracle.domain, account) for key in staff.reporters]
+    gateway.send([(owner, oracle.deposit_bond(account, nano, consent)) for consent in consents])
 
 
 def open_accounts(

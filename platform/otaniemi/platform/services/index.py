@@ -11,7 +11,7 @@ from otaniemi.contracts.rules.calendar import Rules, direct_gate, relay_gate
 from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
-from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
 from otaniemi.platform.store import days, intake, markets, members
 
 
@@ -44,8 +44,13 @@ def index_events(
                 nominated = decode_entries(community, product, entries)
                 days.add_nominations(transaction, day, batch, nominated, block)
                 intake.nominations_relayed(transaction, nominated, block)
-            case events.TariffReported(community, feed, day, prices):
+            case events.TariffReported(community, feed, day, _, prices):
                 days.add_tariff(transaction, TariffReport(community, feed, day, unpack_prices(prices)), block)
+            case events.TariffQuarantined(community, feed, day, _, _, prices):
+                waiting = TariffReport(community, feed, day, unpack_prices(prices))
+                days.add_waiting_tariff(transaction, waiting, block)
+            case events.QuarantineDecided(community, feed, day, True):
+                days.count_waiting_tariff(transaction, community, Feed(feed), day, block)
             case events.Registered(account, community, owner):
                 members.register(transaction, account, community, owner, block)
             case events.DeviceKeySet(account, key):

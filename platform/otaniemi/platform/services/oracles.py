@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.reports import METER_KIND, ReportMark, ReportStatus
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import members, readings
+from otaniemi.platform.store import days, members, readings
 
 
 class OracleService:
@@ -44,6 +45,7 @@ class OracleService:
             Reporter(key, domain, gateway.community, gateway.product, tariffs, feed, salt_seed)
             for key, feed in zip(reporter_keys, self._feeds, strict=True)
         ]
+        self._rounds: dict[tuple[int, int], int] = {}
         self.leaves: dict[int, tuple[MeterLeaf, ...]] = {}
 
     def take_reading(self, account: int, slot: int, reading: Reading) -> bool:
@@ -61,20 +63,51 @@ class OracleService:
         return any(new)
 
     def report_tariff(self, feed: Feed, day: int) -> None:
-        """Put the day's prices of ``feed`` on the chain with a quorum of signatures."""
-        signed = report_tariff(self._reporters, self._gateway.rules.quorum, feed, day)
-        oracle = self._gateway.contracts.oracle
-        self._gateway.send([(self._sender, oracle.report_tariff(signed.report, signed.signatures))])
+        """Put the day's prices of ``feed`` on the chain with a quorum of signatures.
+
+        Each call is another round, as no reporter signs two values in one.
+        """
+        gateway, oracle = self._gateway, self._gateway.contracts.oracle
+        number = self._round((feed, day), oracle.tariff_mark(gateway.community, feed, day))
+        signed = report_tariff(self._reporters, gateway.rules.quorum, feed, day, number)
+        call = oracle.report_tariff(signed.report, signed.signatures, self._base(feed, day))
+        gateway.send([(self._sender, call)])
+
+    def confirm_tariff(self, feed: Feed, day: int) -> None:
+        """Report the day's prices of ``feed`` in a second round where the first one's went to quarantine."""
+        mark = self._gateway.contracts.oracle.tariff_mark(self._gateway.community, feed, day)
+        if mark is not None and mark.status == ReportStatus.QUARANTINED:
+            self.report_tariff(feed, day)
 
     def report_meters(self, slot: int) -> None:
-        """Put the meter root of ``slot`` on the chain; a silent meter is estimated and marked."""
+        """Put the meter root of ``slot`` on the chain; a silent meter is estimated and marked.
+
+        Each call is another round, as no reporter signs two values in one.
+        """
         gateway = self._gateway
         with gateway.store.read() as transaction:
             everyone = members.of_community(transaction, gateway.community)
         metered = [member.account for member in everyone if member.meter != members.NO_METER]
-        signed = report_meters(
-            self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered
-        )
         oracle = gateway.contracts.oracle
+        number = self._round((METER_KIND, slot), oracle.meter_mark(gateway.community, gateway.product, slot))
+        signed = report_meters(
+            self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered, number
+        )
         gateway.send([(self._sender, oracle.report_meters(signed.report, signed.signatures))])
         self.leaves[slot] = signed.leaves
+
+    def _round(self, subject: tuple[int, int], last: ReportMark | None) -> int:
+        """The round of the next report on ``subject``: after those asked for here and the chain's last one."""
+        number = max(self._rounds.get(subject, 0), 0 if last is None else last.round + 1)
+        self._rounds[subject] = number + 1
+        return number
+
+    def _base(self, feed: Feed, day: int) -> bytes:
+        """The packed prices that the oracle compares those of ``day`` with; none where it has none."""
+        gateway = self._gateway
+        before = gateway.contracts.oracle.base_day_of(gateway.community, feed, day)
+        if before is None:
+            return b""
+        with gateway.store.read() as transaction:
+            prices = days.tariff(transaction, gateway.community, feed, before)
+        return b"" if prices is None else prices.packed_prices()

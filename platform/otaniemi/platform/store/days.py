@@ -14,28 +14,48 @@ from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
 from otaniemi.platform.store.database import insert_new
 from otaniemi.platform.store.schema import bills, nominations, tariffs
 
+_WAITING = 128
+"""Added to the feed of prices in quarantine."""
+
 _NUMBERS = tuple(name for name in Line.__dataclass_fields__ if name != "references")
 
 
 def add_tariff(transaction: Connection, report: TariffReport, block: int) -> None:
-    """Enter a tariff report that the oracle took in ``block``."""
-    row = {
-        "community": report.community,
-        "feed": report.feed,
-        "day": report.day,
-        "prices": report.packed_prices(),
-        "block": block,
-    }
-    insert_new(transaction, tariffs, [row])
+    """Enter prices that the oracle took in ``block``, in place of those that it took before."""
+    _put_tariff(transaction, report, report.feed, block)
+
+
+def add_waiting_tariff(transaction: Connection, report: TariffReport, block: int) -> None:
+    """Enter prices that went to quarantine in ``block``; they are not those of the day until they count."""
+    _put_tariff(transaction, report, report.feed + _WAITING, block)
+
+
+def count_waiting_tariff(transaction: Connection, community: int, feed: Feed, day: int, block: int) -> None:
+    """The arbiter let the prices in quarantine count in ``block``."""
+    prices = _prices(transaction, community, feed + _WAITING, day)
+    if prices is not None:
+        add_tariff(transaction, TariffReport(community, feed, day, unpack_prices(prices)), block)
 
 
 def tariff(transaction: Connection, community: int, feed: Feed, day: int) -> TariffReport | None:
-    """The report of a feed and day; None before it was made."""
-    query = select(tariffs.c.prices).where(
-        tariffs.c.community == community, tariffs.c.feed == int(feed), tariffs.c.day == day
-    )
-    prices = transaction.scalar(query)
+    """The latest prices of a feed and day that counted; None before there were any."""
+    prices = _prices(transaction, community, feed, day)
     return None if prices is None else TariffReport(community, feed, day, unpack_prices(prices))
+
+
+def _put_tariff(transaction: Connection, report: TariffReport, feed: int, block: int) -> None:
+    key = {"community": report.community, "feed": feed, "day": report.day}
+    same = [tariffs.c[name] == value for name, value in key.items()]
+    transaction.execute(delete(tariffs).where(*same))
+    insert_new(transaction, tariffs, [{**key, "prices": report.packed_prices(), "block": block}])
+
+
+def _prices(transaction: Connection, community: int, feed: int, day: int) -> bytes | None:
+    return transaction.scalar(
+        select(tariffs.c.prices).where(
+            tariffs.c.community == community, tariffs.c.feed == int(feed), tariffs.c.day == day
+        )
+    )
 
 
 def add_nominations(
