@@ -40,12 +40,13 @@ contract ClearingTest is Trading {
         (uint256 sold, uint256 bought) = (0, 0);
         for (uint32 i = 0; i < book.length; ++i) {
             OrderRecord record = OrderRecord.wrap(uint128(bytes16(_recordOf(book[i]))));
-            uint256 fill = Clearing.fillOf(record, plain.prefixes[i], result);
+            uint256 fill = Clearing.fillOf(record, uint48(plain.prefixes[i]), result);
             vm.assertEq(fill, plain.fills[i], "fill");
             vm.assertLe(fill, book[i].quantity, "fill <= quantity");
             if (book[i].buy) bought += fill;
             else sold += fill;
-            level[i] = keccak256(abi.encodePacked(i, _recordOf(book[i]), uint64(plain.prefixes[i])));
+            level[i] =
+                keccak256(abi.encodePacked(i, _recordOf(book[i]), uint48(plain.prefixes[i]), uint48(0)));
         }
         vm.assertEq(bought, plain.volume, "bought");
         vm.assertEq(sold, plain.volume, "sold");

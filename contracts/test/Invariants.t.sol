@@ -191,7 +191,7 @@ contract Player is TradingDay {
             for (uint256 i = 0; i < orders[slot].length; ++i) {
                 PlainOrder memory plainOrder = orders[slot][i];
                 OrderRecord record = OrderRecord.wrap(uint128(bytes16(_recordOf(plainOrder))));
-                uint256 fill = Clearing.fillOf(record, plain.prefixes[i], result);
+                uint256 fill = Clearing.fillOf(record, uint48(plain.prefixes[i]), result);
                 vm.assertEq(fill, plain.fills[i], "fill");
                 vm.assertTrue(fill <= plainOrder.quantity, "fill <= quantity");
                 bool worse =

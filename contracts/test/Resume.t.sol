@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ICallAuction, Result} from "../src/interfaces/ICallAuction.sol";
 import {Clearing, Progress} from "../src/libraries/Clearing.sol";
 import {Frontier, HEIGHTS} from "../src/libraries/Frontier.sol";
+import {HashChain} from "../src/libraries/HashChain.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {OrderRecord} from "../src/types/OrderRecord.sol";
 import {PlainResult} from "./support/PlainAuction.sol";
@@ -78,9 +79,9 @@ contract ResumeTest is Trading {
         bytes memory garbage = _record(FIRST_HOME, 4_000_000, 20_000, true, 9);
         auction.advance(_market(0), plain.lo, plain.hi, _none(), garbage, _ones(1));
         Progress memory poisoned = _none();
-        poisoned.head = keccak256(bytes.concat(bytes32(0), garbage));
+        poisoned.head = keccak256(bytes.concat(bytes32(0), garbage)) & HashChain.HEAD;
         poisoned.count = 1;
-        poisoned.peaks[0] = Clearing.leafOf(0, OrderRecord.wrap(uint128(bytes16(garbage))), 0);
+        poisoned.peaks[0] = Clearing.leafOf(0, OrderRecord.wrap(uint128(bytes16(garbage))), 0, 0);
         // Energy beyond lo, from lo on, beyond hi and from hi on.
         poisoned.demand = uint256(20_000) * (1 + (1 << 64) + (1 << 128) + (1 << 192));
         vm.expectPartialRevert(ICallAuction.ChainMismatch.selector);
@@ -117,7 +118,7 @@ contract ResumeTest is Trading {
         for (uint32 i = 0; i < ORDERS; ++i) {
             OrderRecord record = OrderRecord.wrap(uint128(bytes16(_recordOf(orders[0][i]))));
             vm.assertEq(Clearing.fillOf(record, 0, result), 0, "fill");
-            level[i] = Clearing.leafOf(i, record, 0);
+            level[i] = Clearing.leafOf(i, record, 0, 0);
         }
         while (level.length > 1) {
             level = _plainParents(level);

@@ -487,7 +487,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         // A quantity of 0 is a profile's, whose steps the market judges, or is refused by the market.
         if (record.quantity() != 0 && key.isLimited()) {
             DeviceLimits limits = _limitsFor(key, LockRequests.account(request), signer);
-            if (!limits.permits(record.biasedPrice(), record.quantity(), block.timestamp)) {
+            if (!limits.permits(record.topPrice(), record.quantity(), block.timestamp)) {
                 return Skip.KeyLimited;
             }
         }

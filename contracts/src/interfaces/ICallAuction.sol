@@ -11,18 +11,24 @@ import {Skip} from "../types/Skip.sol";
 /// @param volume Traded energy [Wh].
 /// @param demandAbove Energy of bids above the price [Wh].
 /// @param supplyBelow Energy of offers below the price [Wh].
+/// @param premium Price of labels of local renewable energy [micro-token/kWh].
+/// @param labelRest Energy that can be labelled beyond what bids above that price bought [Wh].
+/// @param labelled True once labels were given out.
 /// @param root Root of the fill tree.
 struct Result {
     int32 price;
-    uint64 volume;
-    uint64 demandAbove;
-    uint64 supplyBelow;
+    uint48 volume;
+    uint48 demandAbove;
+    uint48 supplyBelow;
+    uint16 premium;
+    uint48 labelRest;
+    bool labelled;
     bytes32 root;
 }
 
 /// @notice Uniform-price call auction: orders go into a hash chain, the clearing is verified against it.
 interface ICallAuction {
-    /// @notice Records were appended to a market's hash chain: `head = keccak(head, records)`.
+    /// @notice Records were appended to a market's hash chain: `head = keccak(head, records)` without its low 16 bits.
     /// @param firstIndex Position of the first of them in the market.
     /// @param records 16 bytes each.
     event OrdersAccepted(Market indexed market, uint32 firstIndex, bytes records);
@@ -50,9 +56,22 @@ interface ICallAuction {
     /// @notice A market that nobody had cleared when its slot began is void: its orders traded nothing.
     event Voided(Market indexed market, uint32 count, bytes32 root);
 
+    /// @notice A part of a cleared market's records was taken into the labels at this price; it goes on from `progress`.
+    event LabelsAdvanced(Market indexed market, uint16 premium, Progress progress);
+
+    /// @notice Bids that prefer local renewable energy were given its labels.
+    /// @param premium Price of a label [micro-token/kWh].
+    /// @param green Traded energy that can be labelled [Wh].
+    /// @param above Energy bought by bids that offer more [Wh].
+    /// @param root Of the fill tree, whose leaves now hold label prefixes.
+    event Labelled(Market indexed market, uint16 premium, uint64 green, uint64 above, bytes32 root);
+
+    /// @notice Both gates of the market moved to this block, as its slot was curtailed.
+    event MarketClosed(Market indexed market);
+
     /// @notice Bytes of a batch do not split into entries.
     error MalformedWire();
-    /// @notice Sources are 0 grid, 1 pv, 2 battery, 3 v2h, 4 chp.
+    /// @notice Sources are 0 grid, 1 pv, 2 battery, 3 v2h, 4 chp, and in a bid 64 to 127 for a preference.
     error UnknownSource(uint8 source);
     /// @notice There is no such account in the market's community.
     error UnknownAccount(uint32 account);
@@ -86,6 +105,14 @@ interface ICallAuction {
     error GateOpen(Market market, uint256 until);
     /// @notice The market was cleared before.
     error AlreadyCleared(Market market);
+    /// @notice The market was not cleared.
+    error NotCleared(Market market);
+    /// @notice The labels of the market were given out before.
+    error AlreadyLabelled(Market market);
+    /// @notice This is not the price of labels.
+    error NotLabelPrice(uint16 premium);
+    /// @notice The market's slot was not curtailed.
+    error NotCurtailed(Market market);
     /// @notice The slot has begun, so that its markets can only be void.
     error SlotBegun(Market market, uint256 since);
     /// @notice The slot has not begun; its markets can still be cleared.
@@ -104,6 +131,8 @@ interface ICallAuction {
     /// @notice Places an order in the caller's own transaction, open until the direct gate.
     /// @param price Limit [micro-token/kWh].
     /// @param quantity Energy [Wh].
+    /// @param source Where sold energy comes from; in a bid 64 + k prefers local renewable energy and pays up to k times
+    /// 1000 micro-token/kWh more for what is labelled so, any lower value means nothing.
     function placeOrder(
         Market market,
         uint32 account,
@@ -178,6 +207,32 @@ interface ICallAuction {
         bytes calldata records,
         uint16[] calldata batches
     ) external;
+
+    /// @notice Gives labels of local renewable energy to bids that prefer it, in a market that was cleared and before its
+    /// slot begins. Their price and who has them follow from the orders alone, see docs/proofs.md [11].
+    /// @param premium Price of a label [micro-token/kWh].
+    /// @param progress Parts taken in by `advanceLabels` with the same premium, or all zero.
+    /// @param records The remaining records in order of arrival, 16 bytes each.
+    /// @param batches Number of records of every batch.
+    function label(
+        Market market,
+        uint16 premium,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external;
+
+    /// @notice Takes a part of a large cleared market's records into its labels, for any premium; parameters as `label`.
+    function advanceLabels(
+        Market market,
+        uint16 premium,
+        Progress calldata progress,
+        bytes calldata records,
+        uint16[] calldata batches
+    ) external;
+
+    /// @notice Closes a market with orders whose slot was curtailed; it can be cleared at once. Anyone may call it.
+    function closeCurtailed(Market market) external;
 
     /// @notice Head of a market's hash chain and its terms, zero while it has no orders.
     function marketOf(Market market) external view returns (bytes32 head, MarketTerms terms);

@@ -17,10 +17,11 @@ struct LineProof {
     bytes upperSiblings;
 }
 
-/// @notice The true leaf of a fill tree at the index of a reference.
+/// @notice The true leaf of a fill tree at the index of a reference: record and prefixes [Wh].
 struct OrderProof {
     bytes16 record;
-    uint64 prefix;
+    uint48 prefix;
+    uint48 labelPrefix;
     bytes32[] siblings;
 }
 

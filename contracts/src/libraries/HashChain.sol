@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice The hash chain of a market: a batch of records moves its head to `keccak(head, records)`.
+/// @notice The hash chain of a market: a batch of records moves its head to `keccak(head, records)` with the low 16 bits
+/// cleared, where the market keeps the number of its records.
 library HashChain {
+    /// @dev Bits of a hash that a head keeps.
+    bytes32 internal constant HEAD = ~bytes32(uint256(type(uint16).max));
+
     /// @notice The lengths of the batches do not add up to the records.
     error BatchMismatch();
 
@@ -15,6 +19,7 @@ library HashChain {
             next := keccak256(records, add(length, 0x20))
             mstore(records, length)
         }
+        return next & HEAD;
     }
 
     /// @notice Head after batches.
@@ -37,6 +42,7 @@ library HashChain {
                 calldatacopy(add(m, 0x20), add(records.offset, done), sub(end, done))
                 head := keccak256(m, add(0x20, sub(end, done)))
             }
+            head &= HEAD;
             done = end;
         }
         if (done != records.length) revert BatchMismatch();

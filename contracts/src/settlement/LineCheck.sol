@@ -15,7 +15,7 @@ import {
     OrderProof
 } from "../interfaces/ISettlement.sol";
 import {BillLine} from "../libraries/BillLine.sol";
-import {Clearing} from "../libraries/Clearing.sol";
+import {Clearing, Trade} from "../libraries/Clearing.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {MeterTree} from "../libraries/MeterTree.sol";
 import {Wire} from "../libraries/Wire.sol";
@@ -40,6 +40,9 @@ abstract contract LineCheck is ISettlement {
 
     uint256 private constant DAY = 86_400;
     uint256 private constant PRODUCTS = 4;
+
+    /// @dev What is left of a slot that is not curtailed [permille].
+    uint256 private constant WHOLE = 1000;
     uint256 private constant NOMINATION_BYTES = 12;
 
     ICommunities internal immutable _communities;
@@ -117,13 +120,15 @@ abstract contract LineCheck is ISettlement {
             if (i >= orders.length) revert InvalidEvidence();
             Result memory result = _auction.resultOf(marketOf(community, line.product, line.slot, session));
             OrderRecord record = OrderRecord.wrap(uint128(orders[i].record));
-            bytes32 leaf = Clearing.leafOf(index, record, orders[i].prefix);
+            (uint48 prefix, uint48 labelPrefix) = (orders[i].prefix, orders[i].labelPrefix);
+            bytes32 leaf = Clearing.leafOf(index, record, prefix, labelPrefix);
             if (Merkle.rootOf(leaf, index, count, orders[i].siblings) != result.root) {
                 revert InvalidEvidence();
             }
             if (record.account() != line.account) return (true, trades);
-            if (Clearing.fillOf(record, orders[i].prefix, result) != fill) return (true, trades);
-            _add(trades, record, fill, result.price, rules);
+            Trade memory trade = Clearing.tradeOf(record, prefix, labelPrefix, result, WHOLE);
+            if (trade.wh != fill) return (true, trades);
+            _add(trades, record, trade, rules);
         }
     }
 
@@ -257,15 +262,15 @@ abstract contract LineCheck is ISettlement {
             || (uint256(first.leaf.index) + 1 == root.count && line.account > first.account);
     }
 
-    function _add(Trades memory trades, OrderRecord record, uint256 fill, int256 price, Rules memory rules)
+    function _add(Trades memory trades, OrderRecord record, Trade memory trade, Rules memory rules)
         private
         pure
     {
-        int256 wh = int256(fill);
+        int256 wh = int256(trade.wh);
         if (record.isBuy()) trades.bought += wh;
         else wh = -wh;
         trades.wh += wh;
-        trades.money += wh * price;
+        trades.money += trade.money;
         uint256 fee = uint256(rules.gridFee) + rules.platformFee;
         trades.locks += int256(record.lock(fee, rules.shortCap));
     }

@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 /// @notice Rules and state of one market in one word, frozen (but for the state) by its first order:
 /// `day u16 | relay gate u32 | direct gate - relay gate u24 | price min u32 | price max u32 | limit u32 | fee u32 |
-/// short cap u32 | cleared u8 | count u16`. Zero where there is no such market. Prices are biased by 2**31.
+/// short cap u32 | cleared u8 | count u16`. Zero where there is no such market. Prices are biased by 2**31. The count is
+/// stored with the hash chain and entered when the terms are read.
 type MarketTerms is uint256;
 
 using {
@@ -18,6 +19,7 @@ using {
     isCleared,
     count,
     withCount,
+    closedAt,
     asCleared
 } for MarketTerms global;
 
@@ -94,6 +96,12 @@ function count(MarketTerms terms) pure returns (uint256) {
 /// @notice The terms with another number of records, below 2**16.
 function withCount(MarketTerms terms, uint256 count_) pure returns (MarketTerms) {
     return MarketTerms.wrap(((MarketTerms.unwrap(terms) >> 16) << 16) | count_);
+}
+
+/// @notice The terms with both gates at a time [unix s].
+function closedAt(MarketTerms terms, uint256 time) pure returns (MarketTerms) {
+    uint256 gates = ((1 << 56) - 1) << 184;
+    return MarketTerms.wrap((MarketTerms.unwrap(terms) & ~gates) | (uint256(uint32(time)) << 208));
 }
 
 /// @notice The terms of the market once cleared.

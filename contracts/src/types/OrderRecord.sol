@@ -5,13 +5,35 @@ pragma solidity ^0.8.30;
 /// `account u32 | price u32 (int32 biased by 2**31) | quantity u32 [Wh] | nonce u24 (low bits) | source u7 | buy u1`.
 type OrderRecord is uint128;
 
-using {account, biasedPrice, price, quantity, source, isBuy, lock} for OrderRecord global;
+using {
+    account,
+    biasedPrice,
+    price,
+    quantity,
+    source,
+    isBuy,
+    isGreen,
+    prefersGreen,
+    premium,
+    topPrice,
+    isKnown,
+    lock
+} for OrderRecord global;
 
 /// @dev Added to a signed price so that unsigned comparison orders prices.
 uint256 constant PRICE_BIAS = 1 << 31;
 
 /// @dev Sources of energy: 0 grid, 1 pv, 2 battery, 3 v2h, 4 chp.
 uint256 constant LAST_SOURCE = 4;
+
+/// @dev In a bid, a source of 64 + k asks for local renewable energy and offers k steps for each kWh labelled so.
+uint256 constant PREFERENCE = 64;
+
+/// @dev Step of a premium [micro-token/kWh].
+uint256 constant PREMIUM_STEP = 1000;
+
+/// @dev Bits of the flags that say that a bid prefers local renewable energy: the highest of the source, and buy.
+uint256 constant PREFERRING = 0x81;
 
 /// @notice Packs a record.
 /// @param biased Price + 2**31 [micro-token/kWh].
@@ -72,25 +94,69 @@ function isBuy(OrderRecord record) pure returns (bool) {
     return OrderRecord.unwrap(record) & 1 == 1;
 }
 
+/// @notice True for an offer of local renewable energy: pv, a battery charged from it, or v2h.
+function isGreen(OrderRecord record) pure returns (bool) {
+    uint256 flags = uint8(OrderRecord.unwrap(record));
+    return flags == 2 || flags == 4 || flags == 6;
+}
+
+/// @notice True for a bid that asks for local renewable energy.
+function prefersGreen(OrderRecord record) pure returns (bool) {
+    return OrderRecord.unwrap(record) & PREFERRING == PREFERRING;
+}
+
+/// @notice What the record pays at most on top of the price for energy that is labelled [micro-token/kWh].
+function premium(OrderRecord record) pure returns (uint256) {
+    if (!prefersGreen(record)) return 0;
+    // The source is at least PREFERENCE and below 2**7.
+    unchecked {
+        return PREMIUM_STEP * (source(record) - PREFERENCE);
+    }
+}
+
+/// @notice Highest price that the record can come to pay or accepts, biased; at most 2**32 + 63,000.
+function topPrice(OrderRecord record) pure returns (uint256) {
+    unchecked {
+        return biasedPrice(record) + premium(record);
+    }
+}
+
+/// @notice True if the source is one, or in a bid a preference.
+function isKnown(OrderRecord record) pure returns (bool) {
+    return isKnownFlags(uint8(OrderRecord.unwrap(record)));
+}
+
+/// @notice True if `source << 1 | buy` names a source, or in a bid a preference.
+function isKnownFlags(uint256 flags) pure returns (bool) {
+    return flags <= 2 * LAST_SOURCE + 1 || (flags & PREFERRING == PREFERRING && flags <= type(uint8).max);
+}
+
 /// @notice Money locked by the record [nano-token]; at most 2**65.
 /// @param fee Grid and platform fee of a bought kWh [micro-token/kWh].
 /// @param shortCap Highest possible price of missing energy, positive [micro-token/kWh].
 function lock(OrderRecord record, uint256 fee, uint256 shortCap) pure returns (uint256) {
-    return lockOf(isBuy(record), biasedPrice(record), quantity(record), fee, shortCap);
+    uint256 flags = uint8(OrderRecord.unwrap(record));
+    // A fee below 2**32 and a premium below 2**16, as in `premium`.
+    unchecked {
+        if (flags & PREFERRING == PREFERRING) fee += PREMIUM_STEP * ((flags >> 1) - PREFERENCE);
+    }
+    return lockOf(flags & 1 == 1, biasedPrice(record), quantity(record), fee, shortCap);
 }
 
 /// @notice Money that one side of `wh` locks [nano-token]; positive with the energy. See docs/proofs.md [6].
 /// @param buy True for the buyer's side.
 /// @param biased Price + 2**31 [micro-token/kWh].
 /// @param wh Energy, below 2**64 [Wh].
-/// @param fee Grid and platform fee of a bought kWh, below 2**32 [micro-token/kWh].
+/// @param fee Grid and platform fee of a bought kWh and what is offered on top, below 2**33 [micro-token/kWh].
 /// @param shortCap Highest possible price of missing energy, positive and below 2**32 [micro-token/kWh].
 function lockOf(bool buy, uint256 biased, uint256 wh, uint256 fee, uint256 shortCap) pure returns (uint256) {
-    // Every term is below 2**33 and the energy below 2**64: no sum or product reaches 2**98.
+    // Every term is below 2**34 and the energy below 2**64: no sum or product reaches 2**98.
     unchecked {
-        uint256 perKwh = buy ? fee : shortCap;
-        if (buy && biased > PRICE_BIAS) perKwh += biased - PRICE_BIAS;
-        if (!buy && biased < PRICE_BIAS) perKwh += PRICE_BIAS - biased;
-        return wh * (perKwh == 0 ? 1 : perKwh);
+        if (buy) {
+            if (biased > PRICE_BIAS) fee += biased - PRICE_BIAS;
+            return fee == 0 ? wh : wh * fee;
+        }
+        if (biased < PRICE_BIAS) shortCap += PRICE_BIAS - biased;
+        return wh * shortCap;
     }
 }

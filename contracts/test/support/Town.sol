@@ -71,7 +71,9 @@ abstract contract Town {
         communities = Communities(vm.deployCode("Communities.sol:Communities", abi.encode(manager, accounts)));
         positions =
             Positions(vm.deployCode("Positions.sol:Positions", abi.encode(manager, accounts, communities)));
-        auction = CallAuction(vm.deployCode("CallAuction.sol:CallAuction", abi.encode(accounts, communities)));
+        auction = CallAuction(
+            vm.deployCode("CallAuction.sol:CallAuction", abi.encode(accounts, communities, positions))
+        );
         schedules = Schedules(vm.deployCode("Schedules.sol:Schedules", abi.encode(accounts, communities)));
         oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(manager, accounts, communities)));
         settlement = Settlement(

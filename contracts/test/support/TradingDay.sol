@@ -290,9 +290,11 @@ abstract contract TradingDay is Trading {
         PlainOrder[] memory book = orders[slotOfDay];
         bytes32[] memory level = new bytes32[](book.length);
         for (uint32 i = 0; i < book.length; ++i) {
-            level[i] = keccak256(abi.encodePacked(i, _recordOf(book[i]), uint64(result.prefixes[i])));
+            level[i] =
+                keccak256(abi.encodePacked(i, _recordOf(book[i]), uint48(result.prefixes[i]), uint48(0)));
         }
-        proof = OrderProof(bytes16(_recordOf(book[index])), uint64(result.prefixes[index]), new bytes32[](0));
+        proof =
+            OrderProof(bytes16(_recordOf(book[index])), uint48(result.prefixes[index]), 0, new bytes32[](0));
         bytes memory siblings;
         uint256 count = 0;
         for (uint256 i = index; level.length > 1; i >>= 1) {

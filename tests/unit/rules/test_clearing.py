@@ -118,7 +118,9 @@ def test_the_fill_tree_proves_each_fill() -> None:
     )
     result = clear(book, -1_000, 1_000)
     leaves = fill_leaves(book, result)
-    assert leaves[2] == keccak(bytes.fromhex("00000002") + book.records()[32:48] + (300).to_bytes(8, "big"))
+    assert leaves[2] == keccak(
+        bytes.fromhex("00000002") + book.records()[32:48] + (300).to_bytes(6, "big") + bytes(6)
+    )
     top = keccak(keccak(leaves[0] + leaves[1]) + keccak(leaves[2] + leaves[3]))
     assert fill_root(book, result) == keccak(top + leaves[4])  # the odd leaf is promoted
     assert fill_proof(book, result, 4) == [top]

@@ -241,6 +241,20 @@ class Communities(Contract):
         return rules_of(struct, sessions, self._view("reportersAt", community, day))
 
 
+class Positions(Contract):
+    """What accounts agreed on in other forms, and curtailments."""
+
+    name = "Positions"
+
+    def curtail(self, community: int, product: int, slot: int, permille: int, reason: str) -> Call:
+        """Let only ``permille`` of what was traded in a slot count, before it begins. REGULATOR only."""
+        return self._call("guard", "curtail", community, product, slot, permille, reason)
+
+    def remaining(self, community: int, product: int, slot: int) -> int:
+        """What counts of the trades of a slot, 1000 where it is not curtailed. [permille]"""
+        return int(self._view("remaining", community, product, slot))
+
+
 class CallAuction(Contract):
     """Markets: orders in, verified clearing out."""
 
@@ -286,6 +300,22 @@ class CallAuction(Contract):
     def void_slot(self, market: Market, progress: Progress, records: bytes, batches: Sequence[int]) -> Call:
         """Declare a market void that nobody cleared before its slot began."""
         return self._call("clear", "voidSlot", market.key, progress, records, list(batches))
+
+    def label(
+        self, market: Market, premium: int, progress: Progress, records: bytes, batches: Sequence[int]
+    ) -> Call:
+        """Give out the labels of a cleared market at their price [micro-token/kWh], after ``advance_labels``."""
+        return self._call("label", "label", market.key, premium, progress, records, list(batches))
+
+    def advance_labels(
+        self, market: Market, premium: int, progress: Progress, records: bytes, batches: Sequence[int]
+    ) -> Call:
+        """Take the next whole batches of a large cleared market into its labels."""
+        return self._call("label", "advanceLabels", market.key, premium, progress, records, list(batches))
+
+    def close_curtailed(self, market: Market) -> Call:
+        """Close a market with orders whose slot was curtailed."""
+        return self._call("guard", "closeCurtailed", market.key)
 
     def status_of(self, market: Market) -> tuple[int, bool]:
         """Number of records of a market, and whether it was cleared or void."""

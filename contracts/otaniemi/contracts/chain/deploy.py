@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from otaniemi.contracts.chain.artifacts import artifact
-from otaniemi.contracts.chain.bindings import AccessManager, Accounts, Communities, Oracle
+from otaniemi.contracts.chain.bindings import AccessManager, Accounts, Communities, Oracle, Positions
 from otaniemi.contracts.chain.blocks import contract_address
 from otaniemi.contracts.chain.errors import DeploymentError
 from otaniemi.contracts.chain.sender import Call, Key, Sender
@@ -17,7 +17,7 @@ from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.signing import address_bytes, checksum
 
-REGISTRAR_ROLE, GUARDIAN_ROLE, ARBITER_ROLE = 1, 2, 4
+REGISTRAR_ROLE, GUARDIAN_ROLE, REGULATOR_ROLE, ARBITER_ROLE = 1, 2, 3, 4
 MARKET_MODULE, SETTLEMENT_MODULE = 1, 2
 
 ADMIN, DELAY = "admin", "withdrawal_delay"
@@ -27,7 +27,8 @@ CONTRACTS: Mapping[str, tuple[str, ...]] = {
     "AccessManager": (ADMIN,),
     "Accounts": ("AccessManager", "TestEuro", DELAY),
     "Communities": ("AccessManager", "Accounts"),
-    "CallAuction": ("Accounts", "Communities"),
+    "Positions": ("AccessManager", "Accounts", "Communities"),
+    "CallAuction": ("Accounts", "Communities", "Positions"),
     "Schedules": ("Accounts", "Communities"),
     "Oracle": ("AccessManager", "Accounts", "Communities"),
     "Settlement": ("Accounts", "Communities", "CallAuction", "Schedules", "Oracle"),
@@ -135,8 +136,8 @@ def deploy(
 ) -> Deployment:
     """Create all contracts and one community with ``rules``, and return where they are.
 
-    The admin is guardian and arbiter too. The accounts of the parties are opened first and take the place of those in
-    ``rules``. ``withdrawal_delay`` is in seconds.
+    The admin is guardian, regulator and arbiter too. The accounts of the parties are opened first and take the place of
+    those in ``rules``. ``withdrawal_delay`` is in seconds.
     """
     addresses = create_contracts(sender, admin, withdrawal_delay)
     sender.send_all([(admin, call) for call in _grants(sender, addresses, registrar.address, admin.address)])
@@ -180,10 +181,11 @@ def create_community(
     return community, actual
 
 
-def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, guardian: str) -> list[Call]:
+def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, admin: str) -> list[Call]:
     manager = AccessManager(sender.chain, addresses["AccessManager"])
     accounts = Accounts(sender.chain, addresses["Accounts"])
     communities = Communities(sender.chain, addresses["Communities"])
+    positions = Positions(sender.chain, addresses["Positions"])
     oracle = Oracle(sender.chain, addresses["Oracle"])
     return [
         manager.label_role(REGISTRAR_ROLE, "REGISTRAR"),
@@ -191,10 +193,14 @@ def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, guardi
         manager.grant_role(REGISTRAR_ROLE, registrar),
         manager.label_role(GUARDIAN_ROLE, "GUARDIAN"),
         manager.set_target_function_role(communities, ("closeDay",), GUARDIAN_ROLE),
-        manager.grant_role(GUARDIAN_ROLE, guardian),
+        manager.grant_role(GUARDIAN_ROLE, admin),
+        manager.label_role(REGULATOR_ROLE, "REGULATOR"),
+        manager.set_target_function_role(positions, ("curtail",), REGULATOR_ROLE),
+        manager.grant_role(REGULATOR_ROLE, admin),
         manager.label_role(ARBITER_ROLE, "ARBITER"),
         manager.set_target_function_role(oracle, ("decide", "decideQuarantine"), ARBITER_ROLE),
-        manager.grant_role(ARBITER_ROLE, guardian),
+        manager.grant_role(ARBITER_ROLE, admin),
+        accounts.grant_module(addresses["Positions"], MARKET_MODULE),
         accounts.grant_module(addresses["CallAuction"], MARKET_MODULE),
         accounts.grant_module(addresses["Oracle"], MARKET_MODULE),
         accounts.grant_module(addresses["Settlement"], SETTLEMENT_MODULE),

@@ -164,6 +164,17 @@ class RulesSet(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Curtailed(Event):
+    """Only ``permille`` of what was traded in a slot counts, and no market of it opens any more."""
+
+    community: int
+    product: int
+    slot: int
+    permille: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrdersAccepted(Event):
     """Records were appended to a market's hash chain, ``first_index`` the position of the first."""
 
@@ -195,6 +206,24 @@ class Cleared(Event):
     supply_below: int
     count: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled(Event):
+    """Labels of a cleared market were given out at ``premium`` [micro-token/kWh]; energy [Wh]."""
+
+    market: Market
+    premium: int
+    green: int
+    above: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MarketClosed(Event):
+    """Both gates of a market moved to its block, as its slot was curtailed."""
+
+    market: Market
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
 @dataclass(frozen=True, slots=True)
 class OrderProof:
-    """The record that a reference points at, its prefix [Wh], and the siblings up to its market's root."""
+    """The record that a reference points at, its prefixes [Wh], and the siblings up to its market's root."""
 
     record: bytes
     prefix: int
+    label_prefix: int
     siblings: tuple[bytes, ...]
 
 
@@ -79,7 +80,7 @@ class LineEvidence:
             else (0, 0, b"", [])
         )
         return (
-            [(order.record, order.prefix, list(order.siblings)) for order in self.orders],
+            [(order.record, order.prefix, order.label_prefix, list(order.siblings)) for order in self.orders],
             shown,
             self.meter.as_argument(),
             self.retail_prices,
@@ -147,6 +148,7 @@ def _orders(facts: DayFacts, line: Line) -> tuple[OrderProof, ...]:
             OrderProof(
                 book.records()[at : at + RECORD_BYTES],
                 int(clearing.prefixes[reference.index]),
+                int(clearing.labels.prefixes[reference.index]) if clearing.labels else 0,
                 tuple(fill_proof(book, clearing, reference.index)),
             )
         )

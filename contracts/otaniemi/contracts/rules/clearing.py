@@ -9,17 +9,81 @@ limits finds both.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from otaniemi.contracts.rules.errors import FieldError, within
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.merkle import levels_of, proof_of, root_of
-from otaniemi.contracts.rules.orders import PRICE_BIAS, RECORD_BYTES, Book
+from otaniemi.contracts.rules.orders import (
+    GREEN_SOURCES,
+    PREFERENCE,
+    PRICE_BIAS,
+    RECORD_BYTES,
+    Book,
+    premium_of,
+)
 from otaniemi.contracts.rules.units import IntArray
 
 _QUANTITY_BITS = 32
 _QUANTITY_MASK = 2**_QUANTITY_BITS - 1
+
+
+_PREFIX_BYTES = 6
+_WHOLE = 1_000
+
+
+class Result(NamedTuple):
+    """What the chain stores of a market's outcome, from which every trade follows.
+
+    ``price`` and ``premium`` are micro-token/kWh, energies Wh; ``premium`` is the price of labels, ``label_rest`` what
+    can be labelled beyond the bids above it, both of no meaning unless ``labelled``.
+    """
+
+    price: int
+    volume: int
+    demand_above: int
+    supply_below: int
+    premium: int = 0
+    label_rest: int = 0
+    labelled: bool = False
+
+
+class Trade(NamedTuple):
+    """What an order traded: energy [Wh], what its account pays [nano-token], and the energy labelled [Wh].
+
+    Money is negative where the account receives. An offer's energy counts as labelled where labels have a price.
+    """
+
+    wh: int
+    money: int
+    labelled: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labels of local renewable energy, given out after a clearing.
+
+    Attributes
+    ----------
+    premium : int
+        Price of a label: what bids pay for each kWh that is labelled, and green offers receive [micro-token/kWh].
+    green : int
+        Traded energy that can be labelled [Wh].
+    above : int
+        Energy bought by bids that offer more than ``premium`` [Wh].
+    wh : array, shape (n,)
+        Labelled energy of each bid [Wh]; 0 for offers.
+    prefixes : array, shape (n,)
+        For a bid that offers ``premium``, what such bids that arrived before bought [Wh]; else 0.
+    """
+
+    premium: int
+    green: int
+    above: int
+    wh: IntArray
+    prefixes: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +104,8 @@ class Clearing:
         Traded energy of each record [Wh].
     prefixes : array, shape (n,)
         For a record at ``price``, the energy at ``price`` on its side that arrived before [Wh]; else 0.
+    labels : Labels, optional
+        None until labels are given out.
     """
 
     lo: int
@@ -50,6 +116,15 @@ class Clearing:
     supply_below: int
     fills: IntArray
     prefixes: IntArray
+    labels: Labels | None = None
+
+    @property
+    def result(self) -> Result:
+        """What the chain stores of it."""
+        totals = self.price, self.volume, self.demand_above, self.supply_below
+        if self.labels is None:
+            return Result(*totals)
+        return Result(*totals, self.labels.premium, self.labels.green - self.labels.above, True)
 
 
 def clear(book: Book, price_min: int, price_max: int) -> Clearing:
@@ -103,15 +178,19 @@ def void(book: Book) -> Clearing:
 def fill_leaves(book: Book, clearing: Clearing) -> list[bytes]:
     """Leaves of the fill tree, one per record in order of arrival."""
     records = book.records()
+    label_prefixes = clearing.labels.prefixes.tolist() if clearing.labels else [0] * len(book)
     return [
-        fill_leaf(index, records[index * RECORD_BYTES : (index + 1) * RECORD_BYTES], prefix)
-        for index, prefix in enumerate(clearing.prefixes.tolist())
+        fill_leaf(index, records[index * RECORD_BYTES : (index + 1) * RECORD_BYTES], prefix, label_prefix)
+        for index, (prefix, label_prefix) in enumerate(
+            zip(clearing.prefixes.tolist(), label_prefixes, strict=True)
+        )
     ]
 
 
-def fill_leaf(index: int, record: bytes, prefix: int) -> bytes:
-    """``keccak(index u32 ‖ record ‖ prefix u64)``, leaf of the record that arrived as number ``index``."""
-    return keccak(index.to_bytes(4, "big") + record + prefix.to_bytes(8, "big"))
+def fill_leaf(index: int, record: bytes, prefix: int, label_prefix: int = 0) -> bytes:
+    """Leaf of record number ``index``: ``keccak(index u32 ‖ record ‖ prefix u48 ‖ label prefix u48)``."""
+    prefixes = prefix.to_bytes(_PREFIX_BYTES, "big") + label_prefix.to_bytes(_PREFIX_BYTES, "big")
+    return keccak(index.to_bytes(4, "big") + record + prefixes)
 
 
 def fill_root(book: Book, clearing: Clearing) -> bytes:
@@ -134,6 +213,46 @@ def fill_of(
     if price == at:
         return min(max(volume - (demand_above if buy else supply_below) - prefix, 0), quantity)
     return quantity if (price > at) == buy else 0
+
+
+def trade_of(book: Book, clearing: Clearing, index: int, permille: int = _WHOLE) -> Trade:
+    """What record ``index`` traded in a slot of which a curtailment left ``permille``."""
+    labels, buy, fill = clearing.labels, bool(book.buy[index]), int(clearing.fills[index])
+    if labels is None:
+        return _trade(buy, fill, 0, clearing.price, 0, permille)
+    labelled = int(labels.wh[index]) if buy else _green_wh(int(book.source[index]), fill, labels.premium)
+    return _trade(buy, fill, labelled, clearing.price, labels.premium, permille)
+
+
+def traded(record: bytes, prefix: int, label_prefix: int, result: Result, permille: int = _WHOLE) -> Trade:
+    """What ``record`` (16 bytes) traded, from its leaf of the fill tree and what the chain stored of its market."""
+    book = Book.of_records(record)
+    buy, price, source = bool(book.buy[0]), int(book.price[0]), int(book.source[0])
+    fill = fill_of(
+        buy, price, int(book.quantity[0]), prefix,
+        result.price, result.volume, result.demand_above, result.supply_below,
+    )  # fmt: skip
+    labelled = 0
+    if result.labelled and not buy:
+        labelled = _green_wh(source, fill, result.premium)
+    elif result.labelled and source >= PREFERENCE:
+        premium = premium_of(source, buy)
+        if premium > result.premium:
+            labelled = fill
+        elif premium == result.premium:
+            labelled = min(max(result.label_rest - label_prefix, 0), fill)
+    return _trade(buy, fill, labelled, result.price, result.premium, permille)
+
+
+def _green_wh(source: int, fill: int, premium: int) -> int:
+    """Energy of an offer that receives the price of labels: where they have one, all that can carry one does."""
+    return fill if premium and source in GREEN_SOURCES else 0
+
+
+def _trade(buy: bool, fill: int, labelled: int, price: int, premium: int, permille: int) -> Trade:
+    wh, labelled = fill * permille // _WHOLE, labelled * permille // _WHOLE
+    money = wh * price + labelled * premium
+    return Trade(wh, money if buy else -money, labelled)
 
 
 def _range(

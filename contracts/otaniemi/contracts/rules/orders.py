@@ -30,6 +30,11 @@ NONCE_REACH = 2**16
 MARKET_CAPACITY = 2**16 - 1
 EMPTY_HEAD = bytes(32)
 PRICE_BIAS = 2**31
+PREFERENCE = 64  # in a bid, a source of PREFERENCE + k asks for local renewable energy
+PREMIUM_STEP = 1_000  # and offers k steps for each kWh that is labelled so [micro-token/kWh]
+MAX_PREMIUM = 63 * PREMIUM_STEP
+GREEN_SOURCES = (Source.PV, Source.BATTERY, Source.V2H)
+_HEAD_BYTES = 30
 U8, U16, U32, U64 = 2**8 - 1, 2**16 - 1, 2**32 - 1, 2**64 - 1
 
 _RECORD = np.dtype([("account", ">u4"), ("price", ">u4"), ("quantity", ">u4"), ("nonce_flags", ">u4")])
@@ -82,7 +87,11 @@ class Market(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order for one market: limit [micro-token/kWh], quantity [Wh], good until ``valid_to`` [Unix s]."""
+    """An order for one market: limit [micro-token/kWh], quantity [Wh], good until ``valid_to`` [Unix s].
+
+    ``source`` is where sold energy comes from; in a bid it may be a preference, see ``preference``, and else
+    means nothing.
+    """
 
     account: int
     community: int
@@ -184,7 +193,8 @@ class ProfileOrder:
                 "slots of steps", slots, "at least one, never decreasing, all in one trading day"
             )
         for step in self.steps:
-            within("source", step.source, 0, max(Source))
+            if not is_known_source(step.source, step.buy):
+                raise FieldError("source", step.source, known_sources(step.buy))
 
     def packed_steps(self) -> bytes:
         """``steps`` as bytes, the field that is signed."""
@@ -347,27 +357,80 @@ class Book:
         words["nonce_flags"] = self.nonce << 8 | self.source << 1 | self.buy
         return words.tobytes()
 
+    @property
+    def prefers(self) -> BoolArray:
+        """Which records are bids that ask for local renewable energy, shape (n,)."""
+        return self.buy & (self.source >= PREFERENCE)
+
+    @property
+    def premium(self) -> IntArray:
+        """What each record offers for energy that is labelled [micro-token/kWh], shape (n,)."""
+        return np.where(self.prefers, (self.source - PREFERENCE) * PREMIUM_STEP, 0)
+
+    @property
+    def green(self) -> BoolArray:
+        """Which records offer local renewable energy, shape (n,)."""
+        return ~self.buy & np.isin(self.source, GREEN_SOURCES)
+
     def locks(self, rules: Rules) -> IntArray:
         """What each record locks [nano-token], shape (n,); exact for accepted records, each below 2^62."""
         fees = rules.grid_fee + rules.platform_fee
         per_kwh = np.where(
             self.buy,
-            np.maximum(np.maximum(self.price, 0) + fees, 1),
+            np.maximum(np.maximum(self.price, 0) + fees + self.premium, 1),
             rules.short_cap + np.maximum(-self.price, 0),
         )
         return self.quantity * per_kwh
 
 
-def lock(rules: Rules, buy: bool, price: int, quantity: int) -> int:
-    """What an order locks, positive [nano-token]: a buyer price and fees, a seller the cost of not delivering."""
+def lock(rules: Rules, buy: bool, price: int, quantity: int, source: int = Source.GRID) -> int:
+    """What an order locks, positive [nano-token].
+
+    A buyer locks price, fees and the premium of a preference, a seller the cost of not delivering.
+    """
     if buy:
-        return quantity * max(max(price, 0) + rules.grid_fee + rules.platform_fee, 1)
+        fees = rules.grid_fee + rules.platform_fee
+        return quantity * max(max(price, 0) + fees + premium_of(source, buy), 1)
     return quantity * (rules.short_cap + max(-price, 0))
 
 
+def is_known_source(source: int, buy: bool) -> bool:
+    """Whether ``source`` names a source, or in a bid a preference."""
+    return 0 <= source <= max(Source) or (buy and PREFERENCE <= source < 2 * PREFERENCE)
+
+
+def known_sources(buy: bool) -> str:
+    """The values that ``is_known_source`` takes, in words."""
+    sources = f"0 .. {max(Source):d}"
+    return f"{sources} or {PREFERENCE} .. {2 * PREFERENCE - 1}" if buy else sources
+
+
+def preference(premium: int) -> int:
+    """The source of a bid that offers ``premium`` [micro-token/kWh] for local renewable energy.
+
+    Raises
+    ------
+    FieldError
+        The premium is no multiple of ``PREMIUM_STEP`` up to ``MAX_PREMIUM``.
+    """
+    steps, rest = divmod(premium, PREMIUM_STEP)
+    if rest or not 0 <= premium <= MAX_PREMIUM:
+        valid = f"a multiple of {PREMIUM_STEP:,} in 0 .. {MAX_PREMIUM:,} micro-token/kWh"
+        raise FieldError("premium", premium, valid)
+    return PREFERENCE + steps
+
+
+def premium_of(source: int, buy: bool) -> int:
+    """What an order offers for energy that is labelled [micro-token/kWh]; 0 without a preference."""
+    return (source - PREFERENCE) * PREMIUM_STEP if buy and source >= PREFERENCE else 0
+
+
 def chain_head(head: bytes, records: bytes) -> bytes:
-    """Head of a market's hash chain after one batch of ``records``; a chain starts from ``EMPTY_HEAD``."""
-    return keccak(head + records)
+    """Head of a market's hash chain after one batch of ``records``; a chain starts from ``EMPTY_HEAD``.
+
+    The chain keeps the number of records where the hash has its low 16 bits.
+    """
+    return keccak(head + records)[:_HEAD_BYTES] + bytes(len(EMPTY_HEAD) - _HEAD_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

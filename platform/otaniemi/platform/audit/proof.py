@@ -130,7 +130,7 @@ def _faults_of_line(
     for reference, order in zip(line.references, evidence.orders, strict=False):
         market = Market(proposal.community, line.product, line.slot, reference.session)
         result, book = state.results[market], Book.of_records(order.record)
-        leaf = fill_leaf(reference.index, order.record, order.prefix)
+        leaf = fill_leaf(reference.index, order.record, order.prefix, order.label_prefix)
         if not verify(result.root, leaf, reference.index, result.count, order.siblings):
             yield f"order {reference.index} of session {reference.session} does not lead to the fill root"
         buy, price, quantity = bool(book.buy[0]), int(book.price[0]), int(book.quantity[0])
@@ -193,6 +193,7 @@ def _line_json(proven: ProvenLine) -> dict[str, Any]:
                 **asdict(reference),
                 "record": order.record.hex(),
                 "prefix": order.prefix,
+                "label_prefix": order.label_prefix,
                 "siblings": [sibling.hex() for sibling in order.siblings],
             }
             for reference, order in zip(line.references, evidence.orders, strict=True)

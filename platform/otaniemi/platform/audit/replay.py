@@ -208,11 +208,8 @@ class Replay:
         if event.effective_from != right:
             yield f"gives {event.module} a role from {event.effective_from} on, not from {right}"
         addresses = self.deployment.addresses
-        rightful = {
-            addresses["CallAuction"]: MARKET_MODULE,
-            addresses["Oracle"]: MARKET_MODULE,
-            addresses["Settlement"]: SETTLEMENT_MODULE,
-        }
+        markets = (addresses["Positions"], addresses["CallAuction"], addresses["Oracle"])
+        rightful = {**dict.fromkeys(markets, MARKET_MODULE), addresses["Settlement"]: SETTLEMENT_MODULE}
         if event.role not in (0, rightful.get(event.module)):
             yield f"gives {event.module}, which is none of the deployed modules, role {event.role} over money"
 
