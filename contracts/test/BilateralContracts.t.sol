@@ -340,7 +340,7 @@ contract BilateralContractsTest is Town {
         _refuses(_ownerOf(OTHER), _notAuthorised(OTHER, _ownerOf(OTHER)));
         deals.terminate(deal, OTHER);
         vm.expectEmit();
-        emit IBilateralContracts.Terminated(deal, BUYER, DAY + 4, 0);
+        emit IBilateralContracts.Terminated(deal, BUYER, DAY + 4, false);
         vm.prank(_ownerOf(BUYER));
         deals.terminate(deal, BUYER);
         _refuses(_ownerOf(SELLER), abi.encodeWithSelector(IBilateralContracts.EndsAnyway.selector, DAY + 4));
@@ -368,7 +368,7 @@ contract BilateralContractsTest is Town {
         _refuses(_ownerOf(SELLER), _notAuthorised(BUYER, _ownerOf(SELLER)));
         deals.terminateEarly(deal, BUYER);
         vm.expectEmit();
-        emit IBilateralContracts.Terminated(deal, SELLER, DAY - 1, FEE);
+        emit IBilateralContracts.Terminated(deal, SELLER, DAY - 1, true);
         vm.prank(_ownerOf(SELLER));
         deals.terminateEarly(deal, SELLER);
         vm.assertEq(accounts.freeOf(SELLER), FUNDS - FEE);
@@ -400,7 +400,7 @@ contract BilateralContractsTest is Town {
         _refuses(_ownerOf(SELLER), abi.encodeWithSelector(IBilateralContracts.NoDefault.selector, SELLER));
         deals.claimDefault(terms, DAY, "", SELLER);
         vm.expectEmit();
-        emit IBilateralContracts.Defaulted(deal, SELLER, FIRST_SLOT + 1);
+        emit IBilateralContracts.Defaulted(deal, SELLER, FIRST_SLOT + 1, DAY - 1);
         vm.prank(_ownerOf(BUYER));
         deals.claimDefault(terms, DAY, "", BUYER);
         vm.assertEq(accounts.freeOf(BUYER), FUNDS + FEE);
@@ -506,7 +506,7 @@ contract BilateralContractsTest is Town {
         deals.claimMeteredDefault(terms, slot, meter, "", SELLER);
         vm.warp(BILLS_FROM - 1 hours);
         vm.expectEmit();
-        emit IBilateralContracts.Defaulted(deal, BUYER, slot);
+        emit IBilateralContracts.Defaulted(deal, BUYER, slot, DAY + 1);
         vm.prank(_ownerOf(SELLER));
         deals.claimMeteredDefault(terms, slot, meter, "", SELLER);
         vm.assertEq(accounts.freeOf(SELLER), FUNDS + FEE);

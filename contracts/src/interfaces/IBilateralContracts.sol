@@ -72,11 +72,12 @@ interface IBilateralContracts {
     /// @notice The position of a measured slot was opened.
     event DeliveredMetered(uint64 indexed deal, uint32 indexed slot, uint32 wh, int32 price);
 
-    /// @notice The contract ends earlier: by notice, or at once against the fee, which went to the other party.
-    event Terminated(uint64 indexed deal, uint32 indexed account, uint32 lastDay, uint64 feePaid);
+    /// @notice The contract ends earlier than agreed.
+    /// @param early True without notice: both deposits went to the other party.
+    event Terminated(uint64 indexed deal, uint32 indexed account, uint32 lastDay, bool early);
 
-    /// @notice A party could not deliver or pay; the contract ended at its cost.
-    event Defaulted(uint64 indexed deal, uint32 indexed account, uint32 indexed slot);
+    /// @notice A party could not deliver or pay from a slot on; the contract ended and both deposits went to the other one.
+    event Defaulted(uint64 indexed deal, uint32 indexed account, uint32 indexed slot, uint32 lastDay);
 
     /// @notice The contract is over and both deposits went back.
     event Closed(uint64 indexed deal);

@@ -141,7 +141,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         uint256 lastDay = _today(d.community) + d.noticeDays;
         if (lastDay >= d.lastDay) revert EndsAnyway(d.lastDay);
         d.lastDay = uint32(lastDay);
-        emit Terminated(deal, account, uint32(lastDay), 0);
+        emit Terminated(deal, account, uint32(lastDay), false);
     }
 
     /// @inheritdoc IBilateralContracts
@@ -150,7 +150,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         _requireParty(d.seller, d.buyer, account);
         if (_today(d.community) >= d.lastDay) revert EndsAnyway(d.lastDay);
         _end(deal, d, account);
-        emit Terminated(deal, account, d.lastDay, d.fee);
+        emit Terminated(deal, account, d.lastDay, true);
     }
 
     /// @inheritdoc IBilateralContracts
@@ -298,7 +298,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         if (_lacks(parts, !sells, rules)) revert NoDefault(claimant);
         if (!_lacks(parts, sells, rules)) revert NoDefault(other);
         _end(deal, d, other);
-        emit Defaulted(deal, other, parts[0].slot);
+        emit Defaulted(deal, other, parts[0].slot, d.lastDay);
     }
 
     function _credit(uint32 seller, uint64 toSeller, uint32 buyer, uint64 toBuyer) private {

@@ -15,6 +15,7 @@
 ``dutch_auction``    price at a time, signed takes
 ``lot_books``        auctions of lots replayed from their events, with their money
 ``price_packages``   a retailer's packages: terms, signed choices, what covers a home in a slot
+``bilateral``        contracts between two accounts: signed terms, what they deliver when
 ``merkle``           fill and nomination trees
 ``merkle_sum``       trees whose nodes add up: meters and bills
 ``schedules``        nominations and the schedule that counts
