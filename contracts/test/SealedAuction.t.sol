@@ -166,16 +166,37 @@ contract SealedAuctionTest is Town {
         _sealed.commitSigned(auction, account, commitment, NEVER, "");
     }
 
-    function test_an_auction_takes_128_bids() public {
+    /// @dev The most bids, revealed from the worst to the best, are ranked in one call and settled in several.
+    function test_an_auction_takes_128_bids_and_ends_with_them() public {
         uint64 auction = _create(_terms(true, false, 3, 0));
+        Sealed[] memory bids = new Sealed[](128);
         for (uint256 i = 0; i < 128; ++i) {
-            uint32 home = _addHome(10);
-            vm.prank(_ownerOf(home));
-            _sealed.commit(auction, home, "x");
+            uint32 home = _addHome(1e6);
+            bids[i] = Sealed(home, int32(int256(i)), 1);
+            _commit(auction, bids[i]);
         }
         vm.prank(_ownerOf(FIRST));
         vm.expectRevert(abi.encodeWithSelector(ISealedAuction.TooManyBids.selector, 128));
         _sealed.commit(auction, FIRST, "x");
+        vm.warp(COMMIT_UNTIL);
+        for (uint256 i = 0; i < 128; ++i) {
+            _reveal(auction, bids[i]);
+        }
+        vm.warp(REVEAL_UNTIL);
+        uint256 gas = gasleft();
+        _sealed.finalise(auction);
+        vm.assertLe(gas - gasleft(), 2_000_000, "gas of ranking");
+        _assertPrice(auction, 124);
+        uint256[] memory half = new uint256[](64);
+        for (uint256 from = 0; from < 128; from += 64) {
+            for (uint256 i = 0; i < 64; ++i) {
+                half[i] = from + i;
+            }
+            _sealed.settle(auction, half);
+        }
+        (, uint256 pot) = accounts.moduleOf(address(_sealed));
+        vm.assertEq(pot, 0);
+        vm.assertEq(positions.chainOf(COMMUNITY, 0, HOST, DAY).count(), 3);
     }
 
     // ---- revealing ----

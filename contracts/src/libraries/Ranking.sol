@@ -23,16 +23,23 @@ library Ranking {
     }
 
     /// @notice Sorts the first `count` ranks of a list that has them, the smallest first.
-    /// @dev By insertion: lists are short.
+    /// @dev By insertion: lists are short. Every word read and written is one of these ranks, but for the list's length,
+    /// which is read before the first rank and not used.
     function sort(uint256[] memory ranks, uint256 count) internal pure {
-        for (uint256 i = 1; i < count; ++i) {
-            uint256 rank = ranks[i];
-            uint256 hole = i;
-            while (hole > 0 && ranks[hole - 1] > rank) {
-                ranks[hole] = ranks[hole - 1];
-                --hole;
+        assembly ("memory-safe") {
+            let first := add(ranks, 0x20)
+            let end := add(first, shl(5, count))
+            for { let next := add(first, 0x20) } lt(next, end) { next := add(next, 0x20) } {
+                let rank := mload(next)
+                let hole := next
+                for { let before := mload(sub(hole, 0x20)) } and(gt(hole, first), gt(before, rank)) {
+                    before := mload(sub(hole, 0x20))
+                } {
+                    mstore(hole, before)
+                    hole := sub(hole, 0x20)
+                }
+                mstore(hole, rank)
             }
-            ranks[hole] = rank;
         }
     }
 }

@@ -197,7 +197,7 @@ contract SealedAuction is ISealedAuction, LotMarket {
         uint256[] memory ranks = new uint256[](auction.revealed);
         uint256 ranked = 0;
         for (uint256 i = 0; i < auction.bids.length; ++i) {
-            Bid memory bid = auction.bids[i];
+            Bid storage bid = auction.bids[i];
             bool within = lots.selling ? bid.price >= price : bid.price <= price;
             if (bid.state != BidState.Revealed || !within) continue;
             // Not more than were revealed.
