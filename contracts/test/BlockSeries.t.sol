@@ -539,9 +539,7 @@ contract BlockSeriesTest is ContinuousTown {
     }
 
     function _report(uint32 day, bytes memory prices) private {
-        oracle.reportTariff(
-            COMMUNITY, REFERENCE, day, prices, _tariffSignatures(REFERENCE, day, prices, 0, 2)
-        );
+        _reportTariff(REFERENCE, day, prices);
     }
 
     /// @dev Takes an account's free money away but for `left`.

@@ -139,9 +139,7 @@ abstract contract ContinuousTown is Town {
     /// @dev Reports one forward price for all slots of a day and marks the series by it.
     function _mark(uint32 series, uint32 day, int32 forward) internal {
         bytes memory prices = _pair(0, forward);
-        oracle.reportTariff(
-            COMMUNITY, REFERENCE, day, prices, _tariffSignatures(REFERENCE, day, prices, 0, 2)
-        );
+        _reportTariff(REFERENCE, day, prices);
         blocks.remark(series, day, prices);
     }
 
