@@ -11,7 +11,7 @@ from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
 from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, RulesSet
-from otaniemi.contracts.chain.forms import bilateral, dutch, packages, sealed
+from otaniemi.contracts.chain.forms import bilateral, blocks, continuous, dutch, packages, sealed
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
 
@@ -19,6 +19,8 @@ _RENAMED = {"from": "source"}
 
 _MODULES: Mapping[str, ModuleType] = {
     "BilateralContracts": bilateral,
+    "BlockSeries": blocks,
+    "ContinuousMarket": continuous,
     "DutchAuction": dutch,
     "PricePackages": packages,
     "SealedAuction": sealed,

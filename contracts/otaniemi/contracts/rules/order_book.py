@@ -126,13 +126,17 @@ class OrderBook:
         FieldError
             The order would have more than it came with.
         """
+        self.put_back(entry, quantity)
+        return self._settle(entry)
+
+    def put_back(self, entry: Entry, quantity: int) -> None:
+        """`restore` without matching, which leaves orders that can trade."""
         before = self._rests.get(entry.sequence, 0)
         within("restored quantity", quantity, 1, entry.quantity - before)
         if before:
             self._change(entry, quantity)
         else:
             self._stand(entry, quantity)
-        return self._settle(entry)
 
     def remove(self, sequence: int) -> int:
         """Take an order out and return its rest; 0 when it does not stand."""

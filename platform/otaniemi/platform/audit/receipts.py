@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from otaniemi.contracts.chain.events import OrdersAccepted, RulesSet
-from otaniemi.contracts.rules.calendar import Rules, day_of_slot, relay_gate
+from otaniemi.contracts.rules.calendar import relay_gate
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, decode_orders, decode_profiles
 from otaniemi.contracts.rules.signing import Domain
 from otaniemi.platform.audit.audit import Evidence
 from otaniemi.platform.audit.findings import EvidenceMissingError, Finding
 from otaniemi.platform.audit.steps import Step, steps_of
+from otaniemi.platform.audit.versions import Versions
 from otaniemi.platform.kept import KeptOrder
 
 _Wire = tuple[tuple[int, ...], bytes]
@@ -48,7 +49,7 @@ class _Seen:
     records: set[tuple[Market, bytes]]
     carried: dict[_Wire, int] = field(default_factory=dict)
     stands: dict[tuple[Market, bytes], int] = field(default_factory=dict)
-    versions: dict[int, list[tuple[int, Rules]]] = field(default_factory=dict)
+    versions: Versions = field(default_factory=Versions)
 
     def take(self, step: Step) -> None:
         """Note what one transaction brought."""
@@ -57,7 +58,7 @@ class _Seen:
                 self.carried.setdefault(wire, step.time)
         for event in step.events:
             if isinstance(event, RulesSet):
-                self.versions.setdefault(event.community, []).append((event.from_day, event.rules))
+                self.versions.take(event)
             elif isinstance(event, OrdersAccepted):
                 for start in range(0, len(event.records), RECORD_BYTES):
                     place = event.market, event.records[start : start + RECORD_BYTES]
@@ -85,14 +86,10 @@ class _Seen:
 
     def _gate(self, market: Market) -> int | None:
         """Relay gate of a market; None where nothing is traded."""
-        versions = self.versions.get(market.community, ())
-        if not versions:
+        rules = self.versions.of_slot(market.community, market.slot)
+        if rules is None or market.session >= len(rules.sessions):
             return None
-        day = day_of_slot(versions[0][1], market.slot)
-        counting = [rules for first, rules in versions if first <= day]
-        if not counting or market.session >= len(counting[-1].sessions):
-            return None
-        return relay_gate(counting[-1], market.slot, market.session)
+        return relay_gate(rules, market.slot, market.session)
 
 
 def _carried(step: Step) -> list[_Wire]:

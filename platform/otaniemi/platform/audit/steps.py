@@ -18,7 +18,7 @@ class Step:
     """A transaction that succeeded.
 
     ``contract`` and ``function`` name the call with its ``arguments``; both are empty where the transaction
-    calls no contract of ours. ``events`` are ours, whoever was called.
+    calls no contract of ours. ``events`` are ours, whoever was called; ``hash`` is the transaction's.
     """
 
     block: int
@@ -29,6 +29,7 @@ class Step:
     function: str
     arguments: Mapping[str, Any]
     events: tuple[Event, ...]
+    hash: bytes
 
     @property
     def where(self) -> str:
@@ -72,4 +73,5 @@ def steps_of(blocks: Sequence[RawBlock], addresses: Mapping[str, str]) -> Iterat
                 function,
                 arguments,
                 events,
+                receipt.transaction,
             )

@@ -19,6 +19,7 @@ from otaniemi.contracts.rules.calendar import (
     relay_gate,
     slot_start,
 )
+from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.errors import SignatureError
 from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import MAX_REFERENCES
@@ -26,14 +27,19 @@ from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, St
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import (
     Domain,
+    address_bytes,
     nomination_digest,
     order_digest,
     profile_digest,
     recover,
 )
 from otaniemi.oracles.meters import Reading, reading_digest
+from otaniemi.platform.engine_log import SETTLE_LEAD
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.store.members import Member
+
+MAX_STANDING = 100
+"""Limit orders of an account that may stand at once, so that nobody fills the books."""
 
 
 class NotFoundError(OtaniemiError):
@@ -75,6 +81,18 @@ class AccountState:
     next_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many limit orders of an account stand or wait, what they may still lock, and what the next one locks.
+
+    [nano-token]
+    """
+
+    orders: int
+    nano: int
+    this_nano: int
+
+
 def check_order(
     order: Order | ProfileOrder,
     signature: bytes,
@@ -112,7 +130,7 @@ def check_order(
     if order.session >= len(rules.sessions):
         raise RefusedError("session", order.session, f"0 .. {len(rules.sessions) - 1}")
     digest = order_digest(domain, order) if isinstance(order, Order) else profile_digest(domain, order)
-    limits = state.member.limits_for(_check_signature(digest, signature, state.member))
+    limits = state.member.limits_for(check_signature(digest, signature, state.member))
     if not state.nonces.usable(order.nonce):
         raise RefusedError("nonce", order.nonce, f"an unused one, such as {state.next_nonce}")
     steps = order.steps
@@ -152,7 +170,7 @@ def check_nomination(
     """
     _check_place(nomination.community, nomination.product, member, rules)
     digest = nomination_digest(domain, nomination)
-    limits = member.limits_for(_check_signature(digest, signature, member))
+    limits = member.limits_for(check_signature(digest, signature, member))
     if limits is not None and not limits.permit_schedule(nomination.wh, now):
         valid = f"within the device key's limits: up to {limits.most_wh} Wh, before {limits.expires_at}"
         raise RefusedError("wh", f"up to {max(map(abs, nomination.wh), default=0)} Wh at {now}", valid)
@@ -184,7 +202,87 @@ def check_reading(
     RefusedError
         The signature is of another key, or of other values.
     """
-    _check_signature(reading_digest(domain, account, product, slot, reading), signature, member)
+    check_signature(reading_digest(domain, account, product, slot, reading), signature, member)
+
+
+def check_limit(
+    limit: Limit,
+    signature: bytes,
+    digest: bytes,
+    state: AccountState,
+    held: Held,
+    cancelled: bool,
+    until: int,
+    rules: Rules,
+    engine: str,
+    now: int,
+) -> None:
+    """Refuse a limit order that could not trade; its instrument exists.
+
+    Parameters
+    ----------
+    limit : Limit
+    signature : bytes
+        64 bytes, EIP-2098, of ``digest``.
+    state : AccountState
+        Of the order's account.
+    held : Held
+    cancelled : bool
+        Whether the account cancelled the order's nonce.
+    until : int
+        Last instant at which the order can be matched. [Unix s]
+    engine : str
+        Address that the order must name.
+
+    Raises
+    ------
+    RefusedError
+        The first field that is in the way.
+    """
+    _check_place(limit.community, limit.product, state.member, rules)
+    if address_bytes(limit.engine) != address_bytes(engine):
+        raise RefusedError("engine", limit.engine, f"{engine}, this market's")
+    limits = state.member.limits_for(check_signature(digest, signature, state.member))
+    if limits is not None:
+        if limit.slot is None:
+            valid = "one without limits for a series, which binds for days"
+            raise RefusedError("signature", "that of a limited device key", valid)
+        _check_limits(_step(limit, limit.slot), limits, now, "")
+    if limit.source not in list(Source):
+        raise RefusedError("source", limit.source, ", ".join(str(int(source)) for source in Source))
+    if cancelled:
+        raise RefusedError("nonce", limit.nonce, "one that the account has not cancelled")
+    if until < now:
+        valid = f"one that can be traded {SETTLE_LEAD} s from {now} on; this order could until {until}"
+        if limit.valid_to < now + SETTLE_LEAD:
+            raise RefusedError("valid_to", limit.valid_to, valid)
+        raise RefusedError("instrument", limit.instrument, valid)
+    if limit.slot is not None:
+        _check_size(_step(limit, limit.slot), rules, now, "")
+    if held.orders >= MAX_STANDING:
+        raise RefusedError("account", limit.account, f"one with fewer than {MAX_STANDING} standing orders")
+    need = held.nano + held.this_nano
+    if need > state.free_nano:
+        valid = f"at most {state.free_nano}, what is free"
+        raise RefusedError("quantity", f"{need} nano-token to lock with the orders that stand", valid)
+
+
+def check_signature(digest: bytes, signature: bytes, member: Member) -> str:
+    """Who signed ``digest`` for an account.
+
+    Raises
+    ------
+    RefusedError
+        Neither its owner nor its device key.
+    """
+    valid = f"signed by the device key {member.device} or the owner {member.owner}"
+    try:
+        signer = recover(digest, signature)
+    except SignatureError as error:
+        raise RefusedError("signature", str(error), valid) from error
+    if signer not in (member.owner, member.device):
+        raise RefusedError("signature", f"that of {signer}", valid)
+    return signer
 
 
 def _check_place(community: int, product: int, member: Member, rules: Rules) -> None:
@@ -210,18 +308,6 @@ def _check_limits(step: Step, limits: DeviceLimits, now: int, where: str) -> Non
         raise RefusedError(f"{where}price", step.price, valid)
 
 
-def _check_signature(digest: bytes, signature: bytes, member: Member) -> str:
-    """Who signed."""
-    valid = f"signed by the device key {member.device} or the owner {member.owner}"
-    try:
-        signer = recover(digest, signature)
-    except SignatureError as error:
-        raise RefusedError("signature", str(error), valid) from error
-    if signer not in (member.owner, member.device):
-        raise RefusedError("signature", f"that of {signer}", valid)
-    return signer
-
-
 def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) -> None:
     if step.source not in list(Source):
         raise RefusedError(f"{where}source", step.source, ", ".join(str(int(source)) for source in Source))
@@ -230,6 +316,15 @@ def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) ->
         raise RefusedError(
             f"{where}slot", step.slot, f"a slot whose gate is after {now}; this one's was {gate}"
         )
+    _check_size(step, rules, now, where)
+
+
+def _step(limit: Limit, slot: int) -> Step:
+    """A limit as the only step of a profile."""
+    return Step(slot, limit.price, limit.quantity, limit.source, limit.buy)
+
+
+def _check_size(step: Step, rules: Rules, now: int, where: str) -> None:
     if slot_start(rules, step.slot) > now + MAX_LEAD_SECONDS:
         latest = (now + MAX_LEAD_SECONDS) // rules.slot_seconds
         raise RefusedError(f"{where}slot", step.slot, f"at most {latest}, 8 days ahead")

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from otaniemi.contracts.chain import events
+from otaniemi.contracts.chain.forms import continuous
 from otaniemi.contracts.rules.calendar import Rules, direct_gate, relay_gate
 from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
-from otaniemi.platform.store import days, intake, markets, members
+from otaniemi.platform.store import days, intake, limits, markets, members
 
 
 def index_events(
@@ -20,6 +21,7 @@ def index_events(
 ) -> None:
     """Enter the events of one transaction ``origin`` of ``block``."""
     accepted: list[tuple[Market, bytes]] = []
+    trades: list[limits.Trade] = []
     for event in found:
         match event:
             case events.OrdersAccepted(market, first_index, records):
@@ -61,10 +63,16 @@ def index_events(
                 members.hand_over(transaction, account, owner, block)
             case events.MeterApproved(account, _, meter):
                 members.approve_meter(transaction, account, meter, block)
+            case continuous.Matched():
+                terms = event.buy, event.sell, event.quantity, event.price
+                trades.append(limits.Trade(origin, len(trades), *terms, block))
+            case continuous.Cancelled(account, nonce):
+                limits.add_cancel(transaction, account, nonce, block)
             case _:
                 pass
     if accepted:
         intake.orders_accepted(transaction, accepted, block)
+    limits.add_trades(transaction, trades)
 
 
 def _book(transaction: Connection, market: Market) -> Book:

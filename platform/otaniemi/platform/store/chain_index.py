@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, select, update
 from otaniemi.platform.store import schema
 from otaniemi.platform.store.database import insert_new
 from otaniemi.platform.store.intake import Status
+from otaniemi.platform.store.limits import MatchStatus
 
 
 class IndexedBlock(NamedTuple):
@@ -38,7 +39,8 @@ def hash_of_block(transaction: Connection, number: int) -> bytes | None:
 def forget_from(transaction: Connection, number: int) -> None:
     """Forget what block ``number`` and later ones brought; 0 empties the index, and nothing private is lost.
 
-    Signed orders and nominations that those blocks took or skipped wait to be relayed again.
+    Signed orders and nominations that those blocks took or skipped wait to be relayed again, and matches that they
+    settled to be brought again.
     """
     markets, orders = schema.markets, schema.orders
     same_market = and_(*(markets.c[key.name] == orders.c[key.name] for key in markets.primary_key))
@@ -46,6 +48,12 @@ def forget_from(transaction: Connection, number: int) -> None:
     transaction.execute(update(orders).where(undone).values(fill_wh=None))
     columns = ("price", "volume_wh", "demand_above_wh", "supply_below_wh", "order_count", "root", "block")
     transaction.execute(update(markets).where(markets.c.block >= number).values(dict.fromkeys(columns)))
+    matches = schema.limit_matches
+    again = {"status": MatchStatus.WAITING.value, "transaction": None, "place": None, "block": None}
+    undone_trade = matches.c.block >= number
+    elsewhere = matches.c.status == MatchStatus.ELSEWHERE.value
+    transaction.execute(delete(matches).where(undone_trade, elsewhere))
+    transaction.execute(update(matches).where(undone_trade).values(again))
     for intake in (schema.order_intake, schema.nomination_intake):
         waiting = {"status": Status.RECEIVED.value, "reason": None, "block": None}
         transaction.execute(update(intake).where(intake.c.block >= number).values(waiting))

@@ -53,12 +53,19 @@ class Store:
             raise StoreError(f"{path} cannot be used as a store: {error}") from error
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """A transaction that may write: committed at the end, undone on an exception. One at a time."""
+    def begin(self, durable: bool = False) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, undone on an exception. One at a time.
+
+        A ``durable`` one outlives even a power failure once it is committed, for the price of a wait for the disk.
+        """
         with self._engine.connect() as connection:
             connection = connection.execution_options(begin="BEGIN IMMEDIATE")
-            with connection.begin():
-                yield connection
+            _wait_for_disk(connection, durable)
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                _wait_for_disk(connection, False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -85,6 +92,12 @@ def insert_new(connection: Connection, table: Table, rows: Iterable[Mapping[str,
     if not batch:
         return 0
     return connection.execute(insert(table).on_conflict_do_nothing(), batch).rowcount
+
+
+def _wait_for_disk(connection: Connection, wait: bool) -> None:
+    # Set on the driver's own connection, as within a transaction it would do nothing.
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA synchronous={'FULL' if wait else 'NORMAL'}").close()
 
 
 def _engine(path: Path) -> Engine:

@@ -10,7 +10,7 @@ and signed messages are raw bytes.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"}
@@ -104,7 +104,22 @@ tariffs = Table(
     _block(),
 )
 
-INDEX = (tariffs, nominations, orders, members)
+limit_trades = Table(
+    "limit_trades",
+    metadata,
+    Column("transaction", LargeBinary(32), primary_key=True),
+    _key("place"),
+    Column("buy", LargeBinary(32), nullable=False, index=True),
+    Column("sell", LargeBinary(32), nullable=False, index=True),
+    _number("quantity"),
+    _number("price"),
+    _block(),
+)
+"""What ``ContinuousMarket`` traded, by the digests of the limits; ``place`` counts within the transaction."""
+
+limit_cancels = Table("limit_cancels", metadata, _key("account"), _key("nonce"), _block())
+
+INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels)
 """Tables whose rows of a block go with the block; markets keep their row and lose their result."""
 
 # Private
@@ -177,3 +192,74 @@ readings = Table(
     _number("export_wh"),
     _number("received_at"),
 )
+
+limits = Table(
+    "limits",
+    metadata,
+    _key("sequence"),
+    Column("digest", LargeBinary(32), nullable=False, index=True, unique=True),
+    _number("account", index=True),
+    _number("community"),
+    _number("product"),
+    _number("instrument"),
+    _number("price"),
+    _number("quantity"),
+    _number("min_fill"),
+    _number("source"),
+    Column("buy", Boolean, nullable=False),
+    _number("nonce"),
+    _number("valid_to"),
+    Column("engine", String(42), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    _number("received_at"),
+    Column("receipt", LargeBinary(64), nullable=False),
+    _number("until", index=True),
+    Column("removed", String(80)),
+)
+"""Limit orders with the receipts that the engine signed; ``until`` is the last instant at which they can trade."""
+
+limit_matches = Table(
+    "limit_matches",
+    metadata,
+    _key("number"),
+    _number("buy", index=True),
+    _number("sell", index=True),
+    _number("quantity"),
+    _number("price"),
+    _number("matched_at"),
+    Column("status", String(8), nullable=False, index=True),
+    Column("transaction", LargeBinary(32)),
+    _number("place", nullable=True),
+    _number("block", nullable=True, index=True),
+)
+"""What the engine matched, by sequence, and how far each match came."""
+
+engine_log = Table(
+    "engine_log",
+    metadata,
+    _key("place"),
+    _number("at"),
+    Column("kind", String(8), nullable=False),
+    _number("first"),
+    _number("second", nullable=True),
+    _number("quantity", nullable=True),
+    _number("price", nullable=True),
+    Column("note", String(80), nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+)
+"""Everything that changed a book, in order."""
+
+book_snapshots = Table(
+    "book_snapshots",
+    metadata,
+    _key("community"),
+    _key("product"),
+    _key("instrument"),
+    _key("minute"),
+    _number("sequence"),
+    Column("buys", JSON, nullable=False),
+    Column("sells", JSON, nullable=False),
+)
+"""The best prices of a book at the end of each minute in which it changed."""
