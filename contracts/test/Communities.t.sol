@@ -121,6 +121,24 @@ contract CommunitiesTest is Town {
         vm.assertEq(MarketTerms.unwrap(terms), 0);
     }
 
+    function test_a_slot_is_traded_until_its_nominations_close_by_the_rules_of_its_day() public {
+        (uint256 until, int32 priceMin, int32 priceMax) = communities.tradingOf(COMMUNITY, FIRST_SLOT + 3);
+        vm.assertEq(until, DAY_START + 3 * uint256(SLOT_SECONDS) - 300);
+        vm.assertEq(int256(priceMin), -4_000_000);
+        vm.assertEq(int256(priceMax), 4_000_000);
+        (until,,) = communities.tradingOf(COMMUNITY, 0);
+        vm.assertEq(until, 0);
+        Rules memory rules = _rules();
+        (rules.nominationDirectLead, rules.priceMin, rules.priceMax) = (400, 1, 2);
+        vm.prank(ADMIN);
+        communities.change(COMMUNITY, DAY + 100, rules, _sessions(), _reporters());
+        (until, priceMin, priceMax) = communities.tradingOf(COMMUNITY, FIRST_SLOT + 100 * SLOTS);
+        vm.assertEq(until, DAY_START + 100 * 86_400 - 400);
+        vm.assertEq(int256(priceMin) + priceMax, 3);
+        vm.expectRevert(abi.encodeWithSelector(ICommunities.UnknownCommunity.selector, 2));
+        communities.tradingOf(2, FIRST_SLOT);
+    }
+
     function test_unknown_communities_have_no_rules() public {
         vm.expectRevert(abi.encodeWithSelector(ICommunities.UnknownCommunity.selector, 2));
         communities.rulesAt(2, DAY);

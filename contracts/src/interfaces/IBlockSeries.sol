@@ -62,7 +62,8 @@ interface IBlockSeries {
         uint8 source
     );
 
-    /// @notice Margin moved from the account's free balance into the pot, or back where negative [nano-token].
+    /// @notice Margin moved from the account's free balance into the pot, or back where negative [nano-token]; after the
+    /// event that says why, if it was no margin call.
     event MarginMoved(uint64 indexed deal, uint32 indexed account, int256 nano);
 
     /// @notice The account is to have `missing` free before `deadline`, or the deal ends by default [nano-token, unix s].

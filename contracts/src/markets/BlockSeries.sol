@@ -154,6 +154,7 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         uint256 wh = terms.energyOfDay(trade.lots) * terms.deliveries(terms.firstDay);
         (uint256 move, uint256 buyer, uint256 seller) = terms.margins(trade.price, mark, wh);
         deal = ++dealCount;
+        emit BlockTraded(deal, trade.buyer, trade.seller, trade.series, trade.lots, trade.price, trade.source);
         _deals[deal] = BlockDeal({
             series: trade.series,
             buyer: trade.buyer,
@@ -167,7 +168,6 @@ contract BlockSeries is IBlockSeries, AccessManaged {
             buyerDeadline: 0,
             sellerDeadline: 0
         });
-        emit BlockTraded(deal, trade.buyer, trade.seller, trade.series, trade.lots, trade.price, trade.source);
     }
 
     /// @inheritdoc IBlockSeries
@@ -193,12 +193,12 @@ contract BlockSeries is IBlockSeries, AccessManaged {
             terms.nextDay = day;
             return _default(deal, terms, series, buyerFails, sellerFails);
         }
+        emit Delivered(deal, day);
         _give(deal, terms.buyer, terms.buyerMargin - buyerMargin);
         _give(deal, terms.seller, terms.sellerMargin - sellerMargin);
         (terms.buyerMargin, terms.sellerMargin) = (buyerMargin, sellerMargin);
         terms.nextDay = day + 1;
         _deals[deal] = terms;
-        emit Delivered(deal, day);
         // Where every slot was curtailed there is nothing to deliver.
         if (total != 0) {
             _positions.open(
@@ -319,9 +319,9 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         terms.nextDay = series.lastDay + 1;
         (terms.buyerMargin, terms.sellerMargin, terms.buyerDeadline, terms.sellerDeadline) = (0, 0, 0, 0);
         _deals[deal] = terms;
+        emit DealClosed(deal);
         _give(deal, terms.buyer, buyer);
         _give(deal, terms.seller, seller);
-        emit DealClosed(deal);
     }
 
     /// @dev From an account's free balance into the pot, all of it or nothing.

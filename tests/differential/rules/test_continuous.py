@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,13 +14,17 @@ from otaniemi.contracts.chain.artifacts import artifact, explain
 from otaniemi.contracts.chain.bindings import AccessManager, Accounts, Communities, Contract, Oracle
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.errors import RevertedError
-from otaniemi.contracts.chain.forms.blocks import BlockSeries
+from otaniemi.contracts.chain.forms import blocks
+from otaniemi.contracts.chain.forms.blocks import BlockSeries, Delivered
 from otaniemi.contracts.chain.forms.continuous import ContinuousMarket, Fill, SignedLimit
+from otaniemi.contracts.chain.logs import EventDecoder
 from otaniemi.contracts.chain.node import DEVNET_KEY
 from otaniemi.contracts.chain.sender import Call, Key, Sender
 from otaniemi.contracts.rules import block_series, calendar, continuous, signing
+from otaniemi.contracts.rules.block_deals import BLOCKS, BlockBook
 from otaniemi.contracts.rules.block_series import Series
 from otaniemi.contracts.rules.continuous import NO_ENGINE, SERIES, Limit, Receipt
+from otaniemi.contracts.rules.ledger import Ledger
 from otaniemi.contracts.rules.orders import lock
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
@@ -36,7 +40,7 @@ CREATED = {
     "Accounts": ("AccessManager", "TestEuro", "delay"),
     "Communities": ("AccessManager", "Accounts"),
     "Positions": ("AccessManager", "Accounts", "Communities"),
-    "Oracle": ("Communities",),
+    "Oracle": ("AccessManager", "Accounts", "Communities"),
     "BlockSeries": ("AccessManager", "Accounts", "Communities", "Positions", "Oracle"),
     "ContinuousMarket": ("Accounts", "Communities", "Positions", "BlockSeries"),
 }
@@ -44,7 +48,7 @@ CREATED = {
 
 @dataclass
 class Floor:
-    """Where continuous trading takes place."""
+    """Where continuous trading takes place; ``book`` follows its block deals and their money."""
 
     chain: EmbeddedChain
     sender: Sender
@@ -56,16 +60,45 @@ class Floor:
     oracle: Oracle
     blocks: BlockSeries
     market: ContinuousMarket
+    book: BlockBook
+    reported: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def today(self) -> int:
         return calendar.day_at(self.rules, self.chain.head().timestamp)
 
     def send(self, contract: Contract, call: Call) -> list[tuple[str, dict[str, Any]]]:
-        """Mine ``call`` and return the events of ``contract``."""
+        """Mine ``call``, follow its block deals and return the events of ``contract``."""
         receipt = self.sender.send(self.keeper, call)
+        now = self.chain.head().timestamp
+        for event in EventDecoder({BLOCKS: self.blocks.address}).decode_all(receipt.logs):
+            blocks.replay(self.book, event, self.rules, now)
+            if isinstance(event, Delivered):
+                self._lock(event)
         logs = (log for log in receipt.logs if log.address == contract.raw_address)
-        return [event for log in logs if (event := contract.abi.decode_event(log))]
+        return [decoded for log in logs if (decoded := contract.abi.decode_event(log))]
+
+    def _lock(self, event: Delivered) -> None:
+        """A day's position takes the money of both from the ledger."""
+        deal = self.blocks.deal_of(event.deal)
+        assert deal is not None
+        terms = self.blocks.series_of(deal.series)
+        assert terms is not None
+        for account in (deal.buyer, deal.seller):
+            nano = lock(self.rules, account == deal.buyer, deal.price, terms.energy(deal.lots, 1))
+            self.book.ledger.lock(account, nano, 1, event.day)
+
+    def follow(self) -> None:
+        """Start the ledger anew from the balances on the chain, for deals to come."""
+        self.book.ledger.free.clear()
+        for account in self.homes:
+            self.book.ledger.deposit(account, self.accounts.free_of(account))
+
+    def assert_money_is_where_the_book_says(self) -> None:
+        ledger = self.book.ledger
+        free = {account: self.accounts.free_of(account) for account in self.homes}
+        assert free == {account: ledger.free[account] for account in self.homes}
+        assert self.accounts.pot_of(self.blocks.address) == ledger.pots[BLOCKS]
 
     def refusal(self, call: Call) -> str | None:
         """Name of the error with which ``call`` would revert now."""
@@ -90,8 +123,10 @@ class Floor:
         """Report forward prices of a day and mark a series by them."""
         report = TariffReport(1, Feed.REFERENCE, day, tuple((-price, price) for price in prices))
         digest = signing.tariff_digest(self.oracle.domain, report)
-        signatures = b"".join(signing.sign(key.secret, digest) for key in self.reporters[:2])
-        self.send(self.oracle, self.oracle.report_tariff(report, signatures))
+        signatures = b"".join(signing.sign(key.secret, digest) for key in self.reporters)
+        base = self.reported.get(self.oracle.base_day_of(1, Feed.REFERENCE, day) or 0, b"")
+        self.send(self.oracle, self.oracle.report_tariff(report, signatures, base))
+        self.reported[day] = report.packed_prices()
         self.send(self.blocks, self.blocks.remark(series, report))
 
 
@@ -105,7 +140,7 @@ def floor() -> Floor:
         values[name] = signing.checksum(sender.create(keeper, code, "deploy"))
     accounts, oracle = Accounts(chain, values["Accounts"]), Oracle(chain, values["Oracle"])
     manager = AccessManager(chain, values["AccessManager"])
-    modules = ("Positions", "BlockSeries", "ContinuousMarket")
+    modules = ("Positions", "Oracle", "BlockSeries", "ContinuousMarket")
     calls = [accounts.grant_module(values[name], 1) for name in modules]
     calls.append(manager.set_target_function_role(accounts, ("register", "approveMeter"), 1))
     calls.append(manager.grant_role(1, keeper.address))
@@ -122,9 +157,10 @@ def floor() -> Floor:
         calls.append(accounts.approve_meter(account, 0, account.to_bytes(32, "big")))
         calls.append(accounts.deposit(account, DEPOSIT_MICRO))
     sender.send_all([(keeper, call) for call in calls])
-    blocks = BlockSeries(chain, values["BlockSeries"])
+    series = BlockSeries(chain, values["BlockSeries"])
     market = ContinuousMarket(chain, values["ContinuousMarket"])
-    return Floor(chain, sender, keeper, reporters, rules, homes, accounts, oracle, blocks, market)
+    book = BlockBook(Ledger())
+    return Floor(chain, sender, keeper, reporters, rules, homes, accounts, oracle, series, market, book)
 
 
 def test_a_batch_trades_exactly_the_pairs_that_the_rules_match(floor: Floor) -> None:
@@ -193,6 +229,7 @@ def test_a_block_deal_costs_and_returns_what_the_rules_say(floor: Floor) -> None
     buy = Limit(buyer, 1, 0, SERIES | series, mark + 9_000, 4, 1, 0, True, 0, 2**40, ENGINES[0].address)
     sell = replace(buy, account=seller, price=mark - 1_000, buy=False, source=1)
     free = {account: floor.accounts.free_of(account) for account in (buyer, seller)}
+    floor.follow()
     call = floor.market.match_orders(floor.sign(buy, 1), floor.sign(sell, 2), 4)
     assert [name for name, _ in floor.send(floor.market, call)] == ["Matched"]
     deal = floor.blocks.deal_count()
@@ -245,6 +282,7 @@ def _default(
     withdrawal = free[buyer] // 1_000 * 1_000
     floor.sender.fund(floor.keeper, [floor.homes[buyer].address], 10**18)
     floor.sender.send(floor.homes[buyer], floor.accounts.request_withdrawal(buyer, withdrawal))
+    floor.book.ledger.request_withdrawal(buyer, withdrawal)
     free[buyer] -= withdrawal
     day = list(terms.delivery_days())[-left]
     window = block_series.delivery_window(terms, floor.rules, day)
@@ -266,6 +304,62 @@ def _check(floor: Floor, deal: int, free: dict[int, int], margin: dict[int, int]
     assert terms is not None
     assert (terms.buyer_margin, terms.seller_margin) == tuple(margin.values())
     assert {account: floor.accounts.free_of(account) for account in free} == free
+    floor.assert_money_is_where_the_book_says()
+
+
+def test_deals_replay_from_their_events_whatever_happens(floor: Floor) -> None:
+    draw = random.Random(6)
+    first = floor.today + 2
+    terms = Series(1, 0, block_series.EVERY_DAY, 10, 2, first, first + 3, 100,
+                   calendar.day_start(floor.rules, first) - 3_600 * 8, 200, 3_000)  # fmt: skip
+    floor.send(floor.blocks, floor.blocks.create(terms))
+    series, made = floor.blocks.series_count(), floor.blocks.deal_count()
+    marked = floor.today + 1
+    floor.mark(series, marked, [50_000] * 24)
+    floor.follow()
+    for number in range(4):
+        price = 50_000 + draw.randint(-9_000, 9_000)
+        buyer, seller = draw.sample([6, 7, 8], 2)
+        buy = Limit(buyer, 1, 0, SERIES | series, price, 5, 1, 0, True, 100 + number, 2**40, NO_ENGINE)
+        sell = replace(buy, account=seller, buy=False, source=2)
+        floor.send(floor.market, floor.market.match_orders(floor.sign(buy), floor.sign(sell), 5))
+    deals = range(made + 1, floor.blocks.deal_count() + 1)
+    seen: set[str] = set()
+    now, end = floor.chain.head().timestamp, calendar.day_start(floor.rules, terms.last_day + 1)
+    while now < end:
+        now = max(now, floor.chain.head().timestamp) + draw.randint(2 * 3_600, 8 * 3_600)
+        floor.chain.set_time(now)
+        today = calendar.day_at(floor.rules, now)
+        if marked < today + 1:
+            marked = today + 2
+            floor.mark(series, marked, [draw.choice((20_000, 50_000, 65_000, 90_000))] * 24)
+        if draw.random() < 0.2:
+            account = draw.choice((6, 7, 8))
+            _withdraw(floor, account, floor.book.ledger.free[account] - draw.choice((0, 10**9)))
+        for deal in deals:
+            known = floor.blocks.deal_of(deal)
+            assert known is not None
+            days = [day for day in terms.delivery_days() if day >= known.next_day]
+            calls = [floor.blocks.call_margin(deal, draw.random() < 0.5), floor.blocks.close(deal)]
+            calls += [floor.blocks.deliver(deal, day) for day in days[:2]]
+            for call in calls:
+                if floor.refusal(call) is None:
+                    seen |= {name for name, _ in floor.send(floor.blocks, call)}
+        floor.assert_money_is_where_the_book_says()
+    assert floor.accounts.pot_of(floor.blocks.address) == 0
+    assert seen >= {"Delivered", "MarginMoved", "Defaulted", "DealClosed"}
+
+
+def _withdraw(floor: Floor, account: int, nano: int) -> None:
+    """Take money out of an account's free balance, if nothing is under way to its owner."""
+    nano -= nano % 1_000
+    key = floor.homes[account]
+    if nano <= 0 or floor.accounts.withdrawal_of(account)[0] != 0:
+        return
+    if floor.chain.balance(key.raw_address) == 0:
+        floor.sender.fund(floor.keeper, [key.address], 10**18)
+    floor.sender.send(key, floor.accounts.request_withdrawal(account, nano))
+    floor.book.ledger.request_withdrawal(account, nano)
 
 
 def _limit(draw: random.Random, floor: Floor, slot: int) -> Limit:

@@ -9,6 +9,7 @@
 ``clearing``         price, volume and fills of a book
 ``continuous``       signed limits, receipts of an engine, at which price two match
 ``block_series``     calendar, mark and margins of standard contracts
+``block_deals``      their deals replayed from events
 ``order_book``       price-time priority among standing orders
 ``lots``             energy in equal lots, the object of sealed and Dutch auctions
 ``sealed_auction``   commitments, winners and price of a sealed auction

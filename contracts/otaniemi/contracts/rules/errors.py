@@ -35,6 +35,10 @@ class BillError(RulesError):
     """A day cannot be billed from what was given."""
 
 
+class BlockError(RulesError):
+    """A block deal says what its series, mark and margins do not give."""
+
+
 class AuctionError(RulesError):
     """An auction says what its terms and bids do not give."""
 

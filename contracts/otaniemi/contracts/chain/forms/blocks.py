@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Self
 from otaniemi.contracts.chain.bindings import Contract
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.sender import Call
+from otaniemi.contracts.rules.block_deals import BlockBook
 from otaniemi.contracts.rules.block_series import Series
+from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.tariffs import TariffReport
 
 
@@ -119,7 +121,10 @@ class BlockTraded(Event):
 
 @dataclass(frozen=True, slots=True)
 class MarginMoved(Event):
-    """Margin moved from the account's free balance into the pot, or back where negative. [nano-token]"""
+    """Margin moved from the account's free balance into the pot, or back where negative. [nano-token]
+
+    The event before it says why, unless it is a margin call.
+    """
 
     deal: int
     account: int
@@ -160,3 +165,30 @@ class DealClosed(Event):
     """The deal is over and its margins are returned."""
 
     deal: int
+
+
+def replay(book: BlockBook, event: Event, rules: Rules, time: int) -> None:
+    """Bring ``book`` to what it is after ``event`` of a block of ``time`` [Unix s] under the ``rules`` of its day.
+
+    Other events leave it as it is.
+
+    Raises
+    ------
+    BlockError, LedgerError
+        The rules say otherwise.
+    """
+    match event:
+        case SeriesCreated(series, _, terms):
+            book.create(series, terms)
+        case Marked(series, day, price):
+            book.mark(series, day, price)
+        case BlockTraded(deal, buyer, seller, series, lots, price, _):
+            book.trade(deal, series, buyer, seller, lots, price)
+        case MarginMoved(deal, account, nano):
+            book.move(deal, account, nano, rules, time)
+        case Delivered(deal, day):
+            book.deliver(deal, day, rules, time)
+        case Defaulted(deal, buyer, seller, day, paid):
+            book.default(deal, (buyer, seller), day, paid, rules, time)
+        case DealClosed(deal):
+            book.close(deal, rules, time)
