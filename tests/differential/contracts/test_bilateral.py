@@ -14,6 +14,7 @@ from otaniemi.contracts.chain.blocks import Receipt, contract_address
 from otaniemi.contracts.chain.deploy import Parties, create_community, create_contracts
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.errors import RevertedError
+from otaniemi.contracts.chain.evidence import MeterProof
 from otaniemi.contracts.chain.forms.bilateral import BilateralContracts, replay
 from otaniemi.contracts.chain.logs import EventDecoder
 from otaniemi.contracts.chain.node import DEVNET_KEY
@@ -26,11 +27,14 @@ from otaniemi.contracts.rules.bilateral import (
     BilateralTerms,
     Run,
     day_window,
+    slot_window,
 )
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.ledger import Ledger
+from otaniemi.contracts.rules.meters import METER_TREE, MeterLeaf, meter_proof, meter_report
 from otaniemi.contracts.rules.orders import lock
-from otaniemi.contracts.rules.signing import checksum, sign
+from otaniemi.contracts.rules.signing import checksum, meter_digest, sign, tariff_digest
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
 GENESIS = 1_700_000_000
 DEPOSIT_MICRO = 10**9
@@ -240,4 +244,44 @@ def test_who_spent_the_money_pays_with_the_deposit(town: Town) -> None:
     assert town.try_send(town.contract.deliver(terms, terms.from_day), town.keeper) == "InsufficientFunds"
     assert town.try_send(claim, town.homes[terms.buyer]) is None
     assert town.book.deals[number].last_day == terms.from_day - 1
+    town.assert_money_is_where_the_book_says()
+
+
+def test_a_spot_price_and_a_share_follow_what_the_oracle_says(town: Town) -> None:
+    draw = random.Random(7)
+    town.go_to(calendar.day_start(town.rules, town.today + 1))
+    spot = town.terms(draw, spot=True, fee=0, seller=6, buyer=7, from_day=town.today + 2)
+    share = replace(spot, profile=(), share_permille=333)
+    oracle, day = bindings.Oracle(town.chain, town.addresses["Oracle"]), spot.from_day
+    for terms in (spot, share):
+        town.conclude(terms)
+    prices = TariffReport(
+        town.community, Feed.REFERENCE, day, tuple((draw.choice([-5_000, 90_000]), 0) for _ in range(24))
+    )
+    signature = sign(town.keeper.secret, tariff_digest(oracle.domain, prices))
+    town.sender.send(town.keeper, oracle.report_tariff(prices, signature))
+    opens, _ = day_window(town.rules, spot, day)
+    deliver = town.contract.deliver(spot, day, prices.packed_prices())
+    town.go_to(opens - 2)
+    assert town.try_send(deliver, town.keeper) == "OutsideWindow"
+    town.go_to(opens - 1)
+    runs = town.follow(town.sender.send(town.keeper, deliver))
+    assert len(runs) > 2
+    assert runs == spot.deliver(town.rules, day, prices.prices)
+
+    slot = calendar.first_slot(town.rules, day) + 12
+    leaves = [MeterLeaf(6, 101, 1_700, 0, bytes(32)), MeterLeaf(7, 900, 0, 0, bytes(32))]
+    report = meter_report(town.community, 0, slot, leaves)
+    town.go_to(calendar.slot_end(town.rules, slot))
+    signature = sign(town.keeper.secret, meter_digest(oracle.domain, report))
+    town.sender.send(town.keeper, oracle.report_meters(report, signature))
+    siblings = b"".join(METER_TREE.pack(node) for node in meter_proof(leaves, 0))
+    seen = MeterProof(0, leaves[0], siblings)
+    metered = town.contract.deliver_metered(share, slot, seen, prices.packed_prices())
+    assert town.try_send(metered, town.keeper) == "OutsideWindow"
+    town.go_to(slot_window(town.rules, slot)[0])
+    runs = town.follow(town.sender.send(town.keeper, metered))
+    price = share.price_at(town.rules, prices.prices[12][0])
+    assert runs == [Run(slot, price, (share.share(town.rules, 101, 1_700),))]
+    assert town.try_send(metered, town.keeper) == "AlreadyDelivered"
     town.assert_money_is_where_the_book_says()
