@@ -135,6 +135,23 @@ def test_a_reporter_never_signs_two_reports_on_one_slot(
         reporter.sign_meters(SLOT, reporter.observe_meters(SLOT, [7, 8, 9]))
 
 
+def test_a_second_round_is_a_second_look_and_a_second_signature(
+    reporter_keys: tuple[bytes, ...], feeds: list[MeterFeed]
+) -> None:
+    seen = [200_000]
+    reporters = [
+        Reporter(key, DOMAIN, 1, 0, lambda feed, _day: tariff(seen[-1], feed), feed, SEED)
+        for key, feed in zip(reporter_keys, feeds, strict=True)
+    ]
+    first = report_tariff(reporters, 2, Feed.RETAIL, DAY)
+    seen.append(210_000)
+    with pytest.raises(QuorumError, match="signed another report"):
+        report_tariff(reporters, 2, Feed.RETAIL, DAY)
+    second = report_tariff(reporters, 2, Feed.RETAIL, DAY, 1)
+    assert (first.report.round, first.report.prices[0][0]) == (0, 200_000)
+    assert (second.report.round, second.report.prices[0][0]) == (1, 210_000)
+
+
 def test_salts_differ_between_accounts_slots_and_products_and_repeat_for_a_seed(
     reporter_keys: tuple[bytes, ...], feeds: list[MeterFeed]
 ) -> None:

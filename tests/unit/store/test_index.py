@@ -134,6 +134,18 @@ def test_a_batch_read_twice_is_there_once(transaction: Connection) -> None:
     assert markets.orders_of(transaction, 7, 0, 2**31) == before
 
 
+def test_prices_in_quarantine_are_not_the_days_until_they_count(transaction: Connection) -> None:
+    first = TariffReport(1, Feed.RETAIL, 19_576, ((300_000, 20_000),) * 24)
+    jump = replace(first, prices=((900_000, 20_000),) * 24)
+    days.add_tariff(transaction, first, block=1)
+    days.add_waiting_tariff(transaction, jump, block=2)
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == first
+    days.count_waiting_tariff(transaction, 1, Feed.RETAIL, 19_576, block=3)
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == jump
+    days.add_tariff(transaction, first, block=4)
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == first
+
+
 def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Connection) -> None:
     tariff = TariffReport(1, Feed.IMBALANCE, 19_576, ((300_000, -20_000),) * 24)
     one, two = Nomination(7, 1, 0, 469_000, 1, (5, -6)), Nomination(8, 1, 0, 469_000, 1, (0,))
