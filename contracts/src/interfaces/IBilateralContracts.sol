@@ -53,7 +53,7 @@ struct BilateralDeal {
 }
 
 /// @notice Contracts between two accounts: agreed once, delivered day by day or slot by slot by anyone.
-/// @dev See docs/proofs.md [12].
+/// @dev See docs/proofs.md [16].
 interface IBilateralContracts {
     /// @notice A party agreed to terms, which the other one may accept.
     event Proposed(bytes32 indexed hash, uint32 indexed account, BilateralTerms terms);

@@ -276,7 +276,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
     }
 
     /// @dev The contract ends with today, and both deposits leave the pot: that of `account` goes to the other party, whose
-    /// own returns. See [12].
+    /// own returns. See [16].
     function _end(uint64 deal, BilateralDeal storage d, uint32 account) private {
         if (!d.depositsHeld) revert UnknownDeal(deal);
         d.depositsHeld = false;
