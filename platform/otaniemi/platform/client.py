@@ -237,7 +237,7 @@ class MarketClient:
         quantity : int
             Energy. [Wh]
         source : int
-            What sold energy comes from.
+            What sold energy comes from; in a bid ``orders.preference`` asks for local renewable energy.
         nonce : int, optional
             The account's next when left out. Sending one twice with the same values is one order.
         valid_to : int, optional

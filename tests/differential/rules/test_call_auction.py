@@ -9,11 +9,14 @@ import pytest
 
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.errors import RevertedError
-from otaniemi.contracts.chain.events import Cleared, OrdersAccepted, OrderSkipped
+from otaniemi.contracts.chain.events import Cleared, Labelled, OrdersAccepted, OrderSkipped
+from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules import calendar, signing
-from otaniemi.contracts.rules.clearing import clear, fill_root
+from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root
+from otaniemi.contracts.rules.labels import label
 from otaniemi.contracts.rules.orders import (
     EMPTY_HEAD,
+    PREMIUM_STEP,
     RECORD_BYTES,
     Book,
     Market,
@@ -21,8 +24,9 @@ from otaniemi.contracts.rules.orders import (
     SkipReason,
     Step,
     chain_head,
+    preference,
 )
-from otaniemi.contracts.rules.resume import START, advance, root_of
+from otaniemi.contracts.rules.resume import START, advance, advance_labels, root_of
 
 BOOKS = 24
 Row = tuple[int, bool, int, int, int]
@@ -44,6 +48,17 @@ def _rows(draw: random.Random, accounts: list[int], number: int) -> list[Row]:
     ]
 
 
+def _preferring(draw: random.Random, rows: list[Row]) -> list[Row]:
+    """The rows, of whose bids most prefer local renewable energy, at few premiums."""
+    premiums = draw.choices(range(64), k=3)
+    return [
+        (*row[:4], preference(PREMIUM_STEP * draw.choice(premiums)))
+        if row[1] and draw.random() < 0.7
+        else row
+        for row in rows
+    ]
+
+
 @pytest.fixture(scope="module")
 def cleared(town: Any) -> list[tuple[Market, Book, list[int], Any]]:
     """Random books, relayed in random batches and cleared with the hints of the rules."""
@@ -53,7 +68,7 @@ def cleared(town: Any) -> list[tuple[Market, Book, list[int], Any]]:
     markets = []
     for number in range(BOOKS):
         market = Market(community, 0, slots[number], 0)
-        rows = _rows(draw, accounts, number)
+        rows = _preferring(draw, _rows(draw, accounts, number))
         batches, head, records, at = [], EMPTY_HEAD, b"", 0
         while at < len(rows):
             size = draw.randint(1, 25)
@@ -121,6 +136,45 @@ def test_the_contract_clears_every_book_as_the_rules_do(
         )  # fmt: skip
         traded += result.volume > 0
     assert 10 < traded < BOOKS  # crossing books and others were among them
+
+
+def test_the_contract_labels_every_book_as_the_rules_do(
+    town: Any, cleared: list[tuple[Market, Book, list[int], Cleared]]
+) -> None:
+    scarce = 0
+    for market, book, batches, _ in cleared:
+        clearing = label(book, clear(book, town.rules.price_min, town.rules.price_max))
+        event = _label(town, market, book, batches, clearing)
+        labels = clearing.labels
+        assert labels is not None
+        assert event == Labelled(
+            market, labels.premium, labels.green, labels.above, fill_root(book, clearing)
+        )
+        assert town.refusal(_whole(town, market, labels.premium, book, batches)) == "AlreadyLabelled"
+        scarce += labels.premium > 0 and labels.green > 0
+    assert scarce > 3
+
+
+def _label(town: Any, market: Market, book: Book, batches: list[int], clearing: Clearing) -> Labelled:
+    """In one transaction, or batch by batch from the progress that the rules reckon."""
+    premium = clearing.result.premium
+    for wrong in (premium - PREMIUM_STEP, premium + PREMIUM_STEP, premium + 1):
+        if wrong >= 0:
+            assert town.refusal(_whole(town, market, wrong, book, batches)) == "NotLabelPrice"
+    progress, whole, at = START, book.records(), 0
+    for size in batches[:-1] if len(batches) % 2 else []:
+        part = whole[at : at + size * RECORD_BYTES]
+        town.send(town.auction.advance_labels(market, premium, progress, part, [size]))
+        progress, at = advance_labels(progress, [part], book, clearing), at + len(part)
+    left = batches[-1:] if at else batches
+    (event,) = town.send(town.auction.label(market, premium, progress, whole[at:], left))
+    assert isinstance(event, Labelled)
+    return event
+
+
+def _whole(town: Any, market: Market, premium: int, book: Book, batches: list[int]) -> Call:
+    call: Call = town.auction.label(market, premium, START, book.records(), batches)
+    return call
 
 
 def test_the_locks_are_those_of_the_rules(

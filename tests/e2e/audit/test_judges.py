@@ -76,7 +76,7 @@ def test_orders_are_accepted_and_skipped_alike() -> None:
                 market.session,
                 price=draw.choice([50_000, -30_000, 120_000, 1_000_001]),
                 quantity=draw.choice([1, 500, 3_000, 20_000, 20_001, 0]),
-                source=draw.choice([0, 1, 2, 3, 4] * 3 + [5]),
+                source=draw.choice([0, 1, 2, 3, 4] * 3 + [5, 64, 67, 127]),
                 buy=draw.random() < 0.5,
                 nonce=draw.choice(
                     [draw.randrange(40), draw.randrange(100, 200), 2**16 - 150 + draw.randrange(300)]
@@ -108,7 +108,7 @@ def test_profiles_are_accepted_and_skipped_alike() -> None:
                     slot + (48 if draw.random() < 0.01 else 0),
                     draw.choice([50_000, -30_000, 120_000] * 5 + [1_000_001]),
                     draw.choice([1, 500, 3_000, 9_000] * 5 + [20_001]),
-                    draw.choice([0, 1, 2, 3, 4] * 10 + [5]),
+                    draw.choice([0, 1, 2, 3, 4] * 10 + [5, 64, 67, 127]),
                     draw.random() < 0.5,
                 )
                 for slot in slots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from otaniemi.contracts.chain.deploy import CONTRACTS, Deployment
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import direct_gate, first_slot, relay_gate, slots_of_day
-from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root
+from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root, trade_of
 from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.labels import labels_of
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Book, Market, NonceWindow, Order, ProfileOrder
 from otaniemi.contracts.rules.receipts import RelayReceipt
@@ -40,7 +41,7 @@ from otaniemi.platform.keys import derive_key
 from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
 from otaniemi.platform.store import Store, days, intake, markets, members, readings
 from otaniemi.platform.store.intake import SubmittedNomination
-from otaniemi.platform.store.markets import MarketResult, MarketState
+from otaniemi.platform.store.markets import MarketLabels, MarketResult, MarketState
 
 from ...support.rules import HOURLY as RULES
 
@@ -204,6 +205,18 @@ class FakePlace:
             )
             markets.set_result(transaction, market, result, clearing.fills.tolist(), self.block)
         return book, clearing
+
+    def label(self, market: Market, book: Book, clearing: Clearing) -> Clearing:
+        """Give out the labels of a cleared market."""
+        self.block += 1
+        labels = labels_of(book, clearing)
+        labelled = replace(clearing, labels=labels)
+        parts = [trade_of(book, labelled, place).labelled for place in range(len(book))]
+        told = MarketLabels(labels.premium, labels.green, labels.above)
+        with self.store.begin() as transaction:
+            root = fill_root(book, labelled)
+            markets.set_labels(transaction, market, told, root, parts, self.block)
+        return labelled
 
     def report_tariffs(self) -> None:
         """The same prices all day."""

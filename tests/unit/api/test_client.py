@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from otaniemi.contracts.chain.sender import Key
-from otaniemi.contracts.rules.orders import Market, Step
+from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.orders import Market, Step, preference
 from otaniemi.platform.client import (
     MarketClient,
     RefusedByServerError,
@@ -60,6 +61,52 @@ def test_a_trade_shows_in_orders_markets_and_positions(
     position = client.positions(buyer, DAY)[18]
     assert (position.trade_wh, position.trade_nano, position.schedule_wh) == (500, 500 * price, 500)
     assert client.positions(seller, DAY)[18].trade_wh == -500
+
+
+def test_labels_show_with_their_price_and_prove_themselves(
+    client: MarketClient, place: Any, keys: tuple[Key, Key], slot: int
+) -> None:
+    buyer, seller = (client.register(key, "x").account for key in keys)
+    market = Market(1, 0, slot, 0)
+    # 500 Wh of PV for bids of 300 Wh at +2 ct and 400 Wh at +1 ct.
+    client.bid(keys[1], seller, slot, 0, False, 50_000, 500, source=Source.PV)
+    client.bid(keys[0], buyer, slot, 0, True, 90_000, 300, source=preference(20_000))
+    client.bid(keys[0], buyer, slot, 0, True, 90_000, 400, source=preference(10_000))
+    place.relay(0)
+    book, clearing = place.clear(market)
+    before: Any = client.order(buyer, 0).records[0]
+    assert (before.fill_wh, before.labelled_wh, before.result.labels) == (300, None, None)
+    plain = client.positions(buyer, DAY)[18].trade_nano
+    place.label(market, book, clearing)
+    first: Any = client.order(buyer, 0).records[0]
+    second = client.order(buyer, 1).records[0]
+    assert (first.labelled_wh, second.fill_wh, second.labelled_wh) == (300, 200, 200)
+    labels = first.result.labels
+    assert (labels.premium, labels.green_wh, labels.above_wh) == (0, 500, 500)
+    assert client.positions(buyer, DAY)[18].trade_nano == plain
+    forged = client.order(buyer, 1).model_copy(
+        update={"records": (second.model_copy(update={"labelled_wh": 1}),)}
+    )
+    assert not forged.holds()
+
+
+def test_scarce_labels_are_paid_in_the_positions(
+    client: MarketClient, place: Any, keys: tuple[Key, Key], slot: int
+) -> None:
+    buyer, seller = (client.register(key, "x").account for key in keys)
+    market = Market(1, 0, slot, 0)
+    client.bid(keys[1], seller, slot, 0, False, 50_000, 500, source=Source.PV)
+    client.bid(keys[1], seller, slot, 0, False, 50_000, 500, source=Source.CHP)
+    client.bid(keys[0], buyer, slot, 0, True, 90_000, 300, source=preference(20_000))
+    client.bid(keys[0], buyer, slot, 0, True, 90_000, 400, source=preference(10_000))
+    place.relay(0)
+    place.label(market, *place.clear(market))
+    record: Any = client.order(buyer, 1).records[0]
+    sold: Any = client.order(seller, 0).records[0]
+    assert (record.fill_wh, record.labelled_wh, record.result.labels.premium) == (400, 200, 10_000)
+    price = record.result.price
+    assert client.positions(buyer, DAY)[18].trade_nano == 700 * price + 500 * 10_000
+    assert client.positions(seller, DAY)[18].trade_nano == -700 * price - sold.fill_wh * 10_000
 
 
 def test_a_profile_is_one_signature_over_many_slots(

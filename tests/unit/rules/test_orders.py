@@ -17,7 +17,10 @@ from otaniemi.contracts.rules.orders import (
     chain_head,
     decode_orders,
     decode_profiles,
+    is_known_source,
     lock,
+    preference,
+    premium_of,
 )
 
 ORDER = Order(
@@ -108,10 +111,32 @@ def test_a_buyer_locks_at_least_one_nano_per_wh(rules: Rules) -> None:
     assert book.locks(free).tolist() == [500, 500, 500]
 
 
+def test_a_preference_is_a_source_of_bids_alone_and_is_locked(rules: Rules) -> None:
+    assert [preference(0), preference(1_000), preference(63_000)] == [64, 65, 127]
+    assert premium_of(preference(30_000), True) == 30_000
+    assert premium_of(4, True) == premium_of(64, False) == 0
+    for wrong in (-1_000, 500, 64_000):
+        with pytest.raises(FieldError, match="premium is"):
+            preference(wrong)
+    assert [source for source in range(-1, 130) if is_known_source(source, False)] == [0, 1, 2, 3, 4]
+    assert [source for source in range(-1, 130) if is_known_source(source, True)] == [
+        *range(5),
+        *range(64, 128),
+    ]
+    assert lock(rules, True, 100_000, 500, preference(30_000)) == 500 * 151_000
+    assert lock(rules, False, 100_000, 500, 3) == 500 * 2_000_000
+    bid = replace(ORDER, source=preference(30_000), price=100_000, quantity=500)
+    book = Book.of_orders([bid, replace(bid, buy=False, source=2), replace(bid, source=3)])
+    assert book.premium.tolist() == [30_000, 0, 0]
+    assert (book.prefers.tolist(), book.green.tolist()) == ([True, False, False], [False, True, False])
+    assert book.locks(rules).tolist() == [500 * 151_000, 500 * 2_000_000, 500 * 121_000]
+
+
 def test_the_hash_chain_depends_on_the_batches() -> None:
     record = ORDER.record()
     once = chain_head(EMPTY_HEAD, record + record)
     assert once != chain_head(chain_head(EMPTY_HEAD, record), record)
+    assert once[30:] == bytes(2)
 
 
 @pytest.mark.parametrize(

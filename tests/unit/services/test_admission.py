@@ -9,7 +9,7 @@ import pytest
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.calendar import first_slot
 from otaniemi.contracts.rules.keys import DeviceLimits
-from otaniemi.contracts.rules.orders import NonceWindow, ProfileOrder, Step
+from otaniemi.contracts.rules.orders import PREMIUM_STEP, NonceWindow, ProfileOrder, Step, preference
 from otaniemi.contracts.rules.signing import Domain, profile_digest, sign
 from otaniemi.platform.services.admission import AccountState, RefusedError, check_order
 from otaniemi.platform.store.members import Member
@@ -29,8 +29,9 @@ def check(
     held: dict[int, int] | None = None,
     limits: DeviceLimits | None = None,
     owner: Key = OWNER,
+    source: int = 0,
 ) -> None:
-    steps = tuple(Step(SLOT + offset, 10_000, 100, 0, True) for offset in offsets)
+    steps = tuple(Step(SLOT + offset, 10_000, 100, source, True) for offset in offsets)
     profile = ProfileOrder(7, 1, 0, 0, False, 0, NOW + 10**6, steps)
     member = Member(7, 1, owner.address, KEY.address, bytes(32), "Aino", limits)
     state = AccountState(member, 10**12, 0, 0, NonceWindow(), 0, 1)
@@ -69,4 +70,8 @@ def test_what_the_owner_did_not_let_the_device_sign_is_refused(limits: DeviceLim
         check([0], limits=limits)
     assert refusal.value.field == field
     check([0], limits=limits, owner=KEY)
+    premium = DeviceLimits(NOW + 1, 100, 0, 10_000 + 2 * PREMIUM_STEP)
+    check([0], limits=premium, source=preference(2 * PREMIUM_STEP))
+    with pytest.raises(RefusedError, match=r"steps\[0\].source is 67, which makes 13000"):
+        check([0], limits=premium, source=preference(3 * PREMIUM_STEP))
     check([0], limits=DeviceLimits(NOW + 1, 100, 10_000, 10_000))

@@ -17,7 +17,7 @@ from otaniemi.oracles.meters import Reading
 from otaniemi.platform.store import Store, chain_index, days, intake, markets, members, readings, schema
 from otaniemi.platform.store.chain_index import IndexedBlock
 from otaniemi.platform.store.intake import Status
-from otaniemi.platform.store.markets import MarketResult
+from otaniemi.platform.store.markets import MarketLabels, MarketResult
 from otaniemi.platform.store.members import Member
 
 MARKET = Market(1, 0, 469_000, 2)
@@ -111,6 +111,23 @@ def test_a_market_is_open_until_its_result(transaction: Connection) -> None:
     assert cleared is not None
     assert cleared.result == result
     assert result.volume_wh == 500
+
+
+def test_labels_stand_beside_the_result_and_go_with_their_block(transaction: Connection) -> None:
+    result = trade(transaction, block=3)
+    labels = MarketLabels(2_000, 500, 300)
+    markets.set_labels(transaction, MARKET, labels, b"\xcc" * 32, [400, 500, 0], 4)
+    state = markets.get(transaction, MARKET)
+    assert state is not None
+    assert state.result == replace(result, root=b"\xcc" * 32, labels=labels)
+    bought, unfilled = markets.orders_of(transaction, 7, 469_000, 469_001)
+    assert (bought.labelled_wh, unfilled.labelled_wh) == (400, 0)
+    chain_index.forget_from(transaction, 4)
+    state = markets.get(transaction, MARKET)
+    assert state is not None
+    assert state.result == result
+    bought, unfilled = markets.orders_of(transaction, 7, 469_000, 469_001)
+    assert (bought.fill_wh, bought.labelled_wh, unfilled.labelled_wh) == (500, None, None)
 
 
 def test_the_book_comes_back_in_order_of_arrival(transaction: Connection) -> None:

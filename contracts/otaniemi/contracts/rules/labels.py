@@ -19,7 +19,12 @@ _CLASSES = 64
 
 
 def label(book: Book, clearing: Clearing) -> Clearing:
-    """``clearing`` with the labels of ``book``, exact, in O(n)."""
+    """``clearing`` with the labels of ``book``."""
+    return replace(clearing, labels=labels_of(book, clearing))
+
+
+def labels_of(book: Book, clearing: Clearing) -> Labels:
+    """Labels of a cleared ``book``, exact, in O(n)."""
     prefers = np.flatnonzero(book.prefers)
     steps, bought = book.source[prefers] - PREFERENCE, clearing.fills[prefers]
     green = int(clearing.fills[book.green].sum())
@@ -36,8 +41,7 @@ def label(book: Book, clearing: Clearing) -> Clearing:
     wh, prefixes = np.zeros(len(book), np.int64), np.zeros(len(book), np.int64)
     wh[prefers] = given
     prefixes[prefers[marginal]] = before
-    labels = Labels(at * PREMIUM_STEP, green, int(above[at]), wh, prefixes)
-    return replace(clearing, labels=labels)
+    return Labels(at * PREMIUM_STEP, green, int(above[at]), wh, prefixes)
 
 
 def is_worth_labelling(book: Book, clearing: Clearing) -> bool:

@@ -25,6 +25,11 @@ from otaniemi.platform.api.form import (
 MOST_STEPS = 2_000
 """Steps of one profile, far more than a day needs; its transaction would exceed a node's limit anyway."""
 
+SOURCES = (
+    "0 grid, 1 pv, 2 battery, 3 v2h, 4 chp; in a bid, 64 + k asks for local renewable energy and pays up to "
+    "k x 1000 micro-token/kWh more for what is labelled so"
+)
+
 
 class OrderForm(Form):
     """A signed order for one market."""
@@ -37,7 +42,7 @@ class OrderForm(Form):
     session: U8
     price: Annotated[I32, Field(description="limit [micro-token/kWh]")]
     quantity: Annotated[U32, Field(description="[Wh]")]
-    source: Annotated[U8, Field(description="0 grid, 1 pv, 2 battery, 3 v2h, 4 chp")]
+    source: Annotated[U8, Field(description=SOURCES)]
     buy: bool
     nonce: U32
     valid_to: Annotated[U64, Field(description="Unix time")]
@@ -59,7 +64,7 @@ class StepForm(Form):
     slot: U32
     price: I32
     quantity: U32
-    source: U8
+    source: Annotated[U8, Field(description=SOURCES)]
     buy: bool
 
 

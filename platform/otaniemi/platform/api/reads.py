@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.rules.bills import bills_of
 from otaniemi.contracts.rules.calendar import Rules, slots_of_day
-from otaniemi.contracts.rules.clearing import clear, fill_leaves, void
+from otaniemi.contracts.rules.clearing import Clearing, clear, fill_leaves, void
 from otaniemi.contracts.rules.errors import BillError
+from otaniemi.contracts.rules.labels import label
 from otaniemi.contracts.rules.merkle import levels_of, proof_of
 from otaniemi.contracts.rules.orders import Book, Market
 from otaniemi.contracts.rules.schedules import schedules
@@ -64,7 +65,7 @@ def positions(
         if order.fill_wh and result and result.price is not None:
             signed = order.fill_wh if order.buy else -order.fill_wh
             trade_wh[order.market.slot] += signed
-            trade_nano[order.market.slot] += signed * result.price
+            trade_nano[order.market.slot] += signed * result.price + _label_nano(order, result)
     nominated = schedules(days.nomination_batches(transaction, community, product, day))
     found = []
     for slot in slots:
@@ -100,12 +101,20 @@ def bill_state(
     return BillState(day, stage, bills.accounts[index], index, count, siblings, bills.root, origin)
 
 
+def _label_nano(order: AcceptedOrder, result: MarketResult) -> int:
+    """What an order pays for labels, negative: receives. [nano-token]"""
+    if result.labels is None or order.labelled_wh is None:
+        return 0
+    nano = order.labelled_wh * result.labels.premium
+    return nano if order.buy else -nano
+
+
 class _Results:
     """Results and fill trees of the markets that the orders of one answer stand in, each worked out once."""
 
     def __init__(self, transaction: Connection, rules: Rules) -> None:
         self._transaction, self._rules = transaction, rules
-        self._known: dict[Market, tuple[MarketResult, list[int], list[list[bytes]]] | None] = {}
+        self._known: dict[Market, tuple[MarketResult, Clearing, list[list[bytes]]] | None] = {}
 
     def of(self, order: AcceptedOrder) -> RecordState:
         """What became of ``order``."""
@@ -113,11 +122,13 @@ class _Results:
             self._known[order.market] = self._work_out(order.market)
         known = self._known[order.market]
         if known is None:
-            return RecordState(order, None, 0, ())
-        result, prefixes, levels = known
-        return RecordState(order, result, prefixes[order.index], tuple(proof_of(levels, order.index)))
+            return RecordState(order, None, 0, 0, ())
+        result, clearing, levels = known
+        prefix = int(clearing.prefixes[order.index])
+        label_prefix = int(clearing.labels.prefixes[order.index]) if clearing.labels else 0
+        return RecordState(order, result, prefix, label_prefix, tuple(proof_of(levels, order.index)))
 
-    def _work_out(self, market: Market) -> tuple[MarketResult, list[int], list[list[bytes]]] | None:
+    def _work_out(self, market: Market) -> tuple[MarketResult, Clearing, list[list[bytes]]] | None:
         state = markets.get(self._transaction, market)
         if state is None or state.result is None:
             return None
@@ -126,4 +137,6 @@ class _Results:
             clearing = void(book)
         else:
             clearing = clear(book, self._rules.price_min, self._rules.price_max)
-        return state.result, clearing.prefixes.tolist(), levels_of(fill_leaves(book, clearing))
+        if state.result.labels is not None:
+            clearing = label(book, clearing)
+        return state.result, clearing, levels_of(fill_leaves(book, clearing))

@@ -59,13 +59,14 @@ class Present:
 class RecordState:
     """One record of an order on the chain; ``result``, ``prefix`` and ``proof`` are there once it is cleared.
 
-    ``prefix`` is the energy at the clearing price that arrived before [Wh]; ``proof`` leads from the fill leaf
-    to the root of the result, from the bottom up.
+    ``prefix`` is the energy at the clearing price that arrived before, ``label_prefix`` that wanted at the price of
+    labels [Wh]; ``proof`` leads from the fill leaf to the root of the result, from the bottom up.
     """
 
     order: AcceptedOrder
     result: MarketResult | None
     prefix: int
+    label_prefix: int
     proof: tuple[bytes, ...]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from otaniemi.contracts.rules.calendar import Rules, first_slot, slot_start
-from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
+from otaniemi.contracts.rules.clearing import Result, fill_leaf, traded
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.orders import Order
 from otaniemi.contracts.rules.tariffs import TariffReport
@@ -47,6 +47,14 @@ class CommunityView(Form):
         )
 
 
+class LabelsView(Form):
+    """Labels of local renewable energy: their price, the energy that can carry one, what higher premiums bought."""
+
+    premium: int
+    green_wh: int
+    above_wh: int
+
+
 class ResultView(Form):
     """What a market cleared at; where ``volume_wh`` is 0 nothing is paid at ``price``, and a void one has none."""
 
@@ -56,6 +64,14 @@ class ResultView(Form):
     supply_below_wh: int
     order_count: int
     root: Hash
+    labels: LabelsView | None = None
+
+    def result(self) -> Result:
+        """The result as the rules take it."""
+        totals = self.price or 0, self.volume_wh, self.demand_above_wh, self.supply_below_wh
+        if self.labels is None:
+            return Result(*totals)
+        return Result(*totals, self.labels.premium, self.labels.green_wh - self.labels.above_wh, True)
 
 
 class MarketView(Form):
@@ -150,6 +166,7 @@ class InclusionView(Form):
     """Proof that a fill is in the result of its market: from the leaf's siblings to the result's root."""
 
     prefix: int
+    label_prefix: int = 0
     siblings: tuple[Hash, ...]
 
 
@@ -167,6 +184,7 @@ class RecordView(Form):
     buy: bool
     transaction: Hash
     fill_wh: int | None
+    labelled_wh: int | None = None
     result: ResultView | None
     inclusion: InclusionView | None
 
@@ -184,8 +202,11 @@ class RecordView(Form):
             buy=order.buy,
             transaction=to_hex(order.transaction),
             fill_wh=order.fill_wh,
+            labelled_wh=order.labelled_wh,
             result=None if state.result is None else _result_view(state.result),
-            inclusion=InclusionView(prefix=state.prefix, siblings=siblings) if cleared else None,
+            inclusion=InclusionView(prefix=state.prefix, label_prefix=state.label_prefix, siblings=siblings)
+            if cleared
+            else None,
         )
 
     def holds(self, account: int, nonce: int) -> bool:
@@ -193,15 +214,15 @@ class RecordView(Form):
         result, inclusion = self.result, self.inclusion
         if result is None or inclusion is None:
             return result is None and inclusion is None and self.fill_wh is None
-        leaf = fill_leaf(self.index, self._record(account, nonce), inclusion.prefix)
+        record = self._record(account, nonce)
+        leaf = fill_leaf(self.index, record, inclusion.prefix, inclusion.label_prefix)
         siblings = [from_hex(sibling) for sibling in inclusion.siblings]
-        return verify(from_hex(result.root), leaf, self.index, result.order_count, siblings) and (
-            self.fill_wh
-            == fill_of(
-                self.buy, self.price, self.quantity, inclusion.prefix,
-                result.price or 0, result.volume_wh, result.demand_above_wh, result.supply_below_wh,
-            )
-        )  # fmt: skip
+        trade = traded(record, inclusion.prefix, inclusion.label_prefix, result.result())
+        return (
+            verify(from_hex(result.root), leaf, self.index, result.order_count, siblings)
+            and self.fill_wh == trade.wh
+            and self.labelled_wh == (None if result.labels is None else trade.labelled)
+        )
 
     def _record(self, account: int, nonce: int) -> bytes:
         return Order(
@@ -376,4 +397,11 @@ def _result_view(result: MarketResult) -> ResultView:
         supply_below_wh=result.supply_below_wh,
         order_count=result.count,
         root=to_hex(result.root),
+        labels=None
+        if result.labels is None
+        else LabelsView(
+            premium=result.labels.premium,
+            green_wh=result.labels.green_wh,
+            above_wh=result.labels.above_wh,
+        ),
     )

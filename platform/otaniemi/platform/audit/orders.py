@@ -9,7 +9,6 @@ from otaniemi.contracts.chain.events import Event, OrdersAccepted, OrderSkipped
 from otaniemi.contracts.rules.calendar import (
     MAX_LEAD_SECONDS,
     Rules,
-    Source,
     day_of_slot,
     direct_gate,
     relay_gate,
@@ -23,9 +22,12 @@ from otaniemi.contracts.rules.orders import (
     Order,
     ProfileOrder,
     SkipReason,
+    Step,
     decode_orders,
     decode_profiles,
+    is_known_source,
     lock,
+    premium_of,
 )
 from otaniemi.contracts.rules.signing import Domain, order_digest, profile_digest, recover
 from otaniemi.platform.audit.state import State
@@ -59,7 +61,7 @@ class OrderJudge:
         shelf = self._open(market)
         events: list[Event] = []
         for order, signature in decode_orders(market, wire):
-            reason = SkipReason.MALFORMED if order.source > max(Source) else None
+            reason = None if is_known_source(order.source, order.buy) else SkipReason.MALFORMED
             limits, nano = None, 0
             if reason is None:
                 reason, limits = self._authorise(order, signature)
@@ -90,7 +92,7 @@ class OrderJudge:
         shelf = self._open(order.market)
         account = self.state.accounts.get(order.account)
         known = account is not None and account.community == order.community
-        if account is None or not known or order.source > max(Source):
+        if account is None or not known or not is_known_source(order.source, order.buy):
             return []
         if order.product not in account.products or not account.may_order(sender):
             return []
@@ -125,7 +127,7 @@ class OrderJudge:
                 before = before + 1 if step.slot == previous else 0
                 previous = step.slot
                 shelf = self._shelf(shelves, profile, step.slot)
-                fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, limits, left, before)
+                fault, nano = self._judge(shelf, step, limits, left, before)
                 if fault is not None:
                     return [skipped(step.slot, fault)]
                 left -= nano
@@ -133,7 +135,7 @@ class OrderJudge:
         need, last = 0, None
         for step, (_, record) in zip(profile.steps, profile.records(), strict=True):
             shelf = self._shelf(shelves, profile, step.slot)
-            fault, nano = self._judge(shelf, step.price, step.quantity, step.buy, limits, free - need, 0)
+            fault, nano = self._judge(shelf, step, limits, free - need, 0)
             if fault is not None:
                 events.append(skipped(step.slot, fault))
                 continue
@@ -146,9 +148,10 @@ class OrderJudge:
     def _open(self, market: Market) -> _Shelf:
         rules, count = self.state.rules_of(market), self.state.count(market)
         if rules is not None and count == 0:
-            # The guardian closes markets that have no orders yet.
+            # The guardian closes markets that have no orders yet, a curtailment those of its slot.
             day = day_of_slot(rules, market.slot)
-            rules = None if (market.community, day) in self.state.closed else rules
+            shut = (market.community, day) in self.state.closed or market[:3] in self.state.curtailed
+            rules = None if shut else rules
         # A market that has orders was near enough when they came.
         far = rules is not None and slot_start(rules, market.slot) > self.now + MAX_LEAD_SECONDS
         return _Shelf(market, rules, count, far and count == 0)
@@ -194,14 +197,12 @@ class OrderJudge:
         # The limits are not asked about an order of nothing, which its market refuses.
         asked = limits if order.quantity else None
         gate = direct_gate if direct else relay_gate
-        return self._judge(shelf, order.price, order.quantity, order.buy, asked, free, 0, gate)
+        return self._judge(shelf, order, asked, free, 0, gate)
 
     def _judge(
         self,
         shelf: _Shelf,
-        price: int,
-        quantity: int,
-        buy: bool,
+        step: Order | Step,
         limits: DeviceLimits | None,
         free: int,
         before: int,
@@ -209,12 +210,14 @@ class OrderJudge:
     ) -> tuple[SkipReason | None, int]:
         """Checks of a record from its key's limits on, and what it locks; ``before`` records will come before it."""
         rules, market = shelf.rules, shelf.market
-        if limits is not None and not limits.permit_order(price, quantity, self.now):
+        price, quantity, most = step.price, step.quantity, step.price + premium_of(step.source, step.buy)
+        if limits is not None and not limits.permit_order(most, quantity, self.now):
             return SkipReason.KEY_LIMITED, 0
         if rules is None:
             return SkipReason.GATE_CLOSED, 0
         gate = gate_of(rules, market.slot, market.session)
-        nano = lock(rules, buy, price, quantity)
+        gate = min(gate, self.state.closed_at.get(market, gate))
+        nano = lock(rules, step.buy, price, quantity, step.source)
         failures = (
             (self.now >= gate, SkipReason.GATE_CLOSED),
             (shelf.too_far, SkipReason.TOO_FAR_AHEAD),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from otaniemi.contracts.chain import events as e
@@ -13,6 +14,7 @@ from otaniemi.contracts.rules.calendar import slot_start
 from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.keys import EXIT_WINDOW
+from otaniemi.contracts.rules.labels import labels_of
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
 from otaniemi.contracts.rules.schedules import Nomination, decode_entries
 from otaniemi.contracts.rules.signing import Domain, checksum
@@ -72,7 +74,10 @@ class Replay:
             e.RulesSet: self._rules_set,
             e.OrdersAccepted: self._orders_accepted,
             e.OrderSkipped: self._order_skipped,
+            e.Curtailed: self._curtailed,
+            e.MarketClosed: self._market_closed,
             e.Cleared: self._cleared,
+            e.Labelled: self._labelled,
             e.Voided: self._voided,
             e.NominationsAccepted: self._nominations_accepted,
         }
@@ -263,6 +268,39 @@ class Replay:
             fill_root(book, c),
         )
         yield from _difference([event], [right])
+
+    def _labelled(self, event: e.Labelled, step: Step) -> Iterable[str]:
+        self.counts["labelled_markets"] += 1
+        market, rules = event.market, self.state.rules_of(event.market)
+        if rules is None or market not in self.state.cleared:
+            yield f"labels {market}, which was not cleared"
+            return
+        if step.time >= slot_start(rules, market.slot):
+            yield f"labels {market} after its slot began"
+        book, clearing = self.state.cleared[market]
+        if clearing.labels is not None:
+            yield f"labels {market} again"
+        labels = labels_of(book, clearing)
+        labelled = replace(clearing, labels=labels)
+        self.state.cleared[market] = book, labelled
+        self.state.results[market] = replace(self.state.results[market], root=event.root)
+        right = e.Labelled(market, labels.premium, labels.green, labels.above, fill_root(book, labelled))
+        yield from _difference([event], [right])
+
+    def _curtailed(self, event: e.Curtailed, step: Step) -> Iterable[str]:
+        place = event.community, event.product, event.slot
+        rules = self.state.rules_of_slot(*place)
+        if rules is not None and step.time >= slot_start(rules, event.slot):
+            yield f"curtails slot {event.slot} after it began"
+        if event.permille >= self.state.curtailed.get(place, 1_000):
+            yield f"leaves {event.permille} permille of slot {event.slot}, no less than before"
+        self.state.curtailed[place] = event.permille
+
+    def _market_closed(self, event: e.MarketClosed, step: Step) -> Iterable[str]:
+        market = event.market
+        if market[:3] not in self.state.curtailed or not self.state.count(market):
+            yield f"closes {market}, which has no orders or whose slot is not curtailed"
+        self.state.closed_at[market] = step.time
 
     def _voided(self, event: e.Voided, step: Step) -> Iterable[str]:
         self.counts["markets"] += 1

@@ -49,17 +49,23 @@ class State:
     cleared : mapping of Market to (Book, Clearing)
         As derived from the records.
     results : mapping of Market to Cleared
-        As the chain says; all zero but count and root for a void market.
+        As the chain says, the root with labels once there are; all zero but count and root for a void market.
     nominations : mapping of (community, product, day) to list of batches of Nomination
     tariffs : mapping of (community, feed, day) to prices
     meters : mapping of (community, product, slot) to MeterReport
     closed : set of (community, day)
         Whose markets take no first order.
+    curtailed : mapping of (community, product, slot) to permille
+        What counts of the trades of curtailed slots; their markets take no first order.
+    closed_at : mapping of Market to Unix time
+        When both gates of a market of a curtailed slot closed.
     escrow_micro : int
         Tokens that ``Accounts`` holds. [micro-token]
     """
 
     closed: set[tuple[int, int]] = field(default_factory=set)
+    curtailed: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    closed_at: dict[Market, int] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
     versions: defaultdict[int, list[tuple[int, Rules]]] = field(default_factory=lambda: defaultdict(list))
     batches: defaultdict[Market, list[bytes]] = field(default_factory=lambda: defaultdict(list))

@@ -115,6 +115,13 @@ def bid(
     quantity: Annotated[int, typer.Option(min=1, help="Energy in Wh.")],
     session: Annotated[int, typer.Option(min=0, help="0, 1 day-ahead calls; 2 last call.")] = 2,
     source: Annotated[SourceName, typer.Option(help="What sold energy comes from.")] = SourceName.GRID,
+    premium: Annotated[
+        int | None,
+        typer.Option(
+            help="When buying: ask for local renewable energy, and pay up to this much more for what is labelled so; "
+            "0 .. 63000 micro-token/kWh in steps of 1000."
+        ),
+    ] = None,
     nonce: Annotated[int | None, typer.Option(min=0, help="To repeat an order safely: its number.")] = None,
     receipts: Receipts = RECEIPTS,
     url: Url = LOCAL,
@@ -126,7 +133,12 @@ def bid(
     --quantity 500`
     """
     from otaniemi.contracts.rules.calendar import Source
+    from otaniemi.contracts.rules.orders import preference
 
+    if premium is not None and side is not Side.BUY:
+        raise OtaniemiError("--premium is for buying; what is sold names its --source")
+    if premium is not None and source is not SourceName.GRID:
+        raise OtaniemiError(f"--source is {source}; a bid with --premium has none")
     with _client(url, receipts) as client:
         order = client.bid(
             _key(wallet),
@@ -136,7 +148,7 @@ def bid(
             side is Side.BUY,
             price,
             quantity,
-            Source[source.name],
+            Source[source.name] if premium is None else preference(premium),
             nonce=nonce,
         )
     if json:
@@ -192,14 +204,15 @@ def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None
     if json:
         print_json([order.model_dump(mode="json") for order in found])
         return
-    table = Table(
-        "order", "state", Column("slot", no_wrap=True), "session", "side", "limit", "Wh", "filled", "price"
-    )
+    slot = Column("slot", no_wrap=True)
+    filled = ("filled", "price", "labelled", "premium")
+    table = Table("order", "state", slot, "session", "side", "limit", "Wh", *filled)
     for order in found:
         reason = f" ({order.reason})" if order.reason else ""
         if not order.records:
             table.add_row(str(order.nonce), order.state + reason)
         for record in order.records:
+            labels = record.result and record.result.labels
             table.add_row(
                 str(order.nonce),
                 order.state,
@@ -210,6 +223,8 @@ def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None
                 str(record.quantity),
                 "-" if record.fill_wh is None else str(record.fill_wh),
                 str(record.result.price) if record.result and record.fill_wh else "-",
+                str(record.labelled_wh) if record.labelled_wh else "-",
+                str(labels.premium) if labels and record.labelled_wh else "-",
             )
     console.print(table)
 

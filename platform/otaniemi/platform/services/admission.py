@@ -13,7 +13,6 @@ from otaniemi.contracts.rules.calendar import (
     MAX_LEAD_SECONDS,
     Product,
     Rules,
-    Source,
     day_of_slot,
     nomination_batch_gate,
     relay_gate,
@@ -23,7 +22,16 @@ from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.errors import SignatureError
 from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import MAX_REFERENCES
-from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, Step, lock
+from otaniemi.contracts.rules.orders import (
+    NonceWindow,
+    Order,
+    ProfileOrder,
+    Step,
+    is_known_source,
+    known_sources,
+    lock,
+    premium_of,
+)
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import (
     Domain,
@@ -151,7 +159,7 @@ def check_order(
             raise RefusedError(f"{where}slot", step.slot, valid)
     if order.valid_to < now:
         raise RefusedError("valid_to", order.valid_to, f"{now} or later")
-    need = sum(lock(rules, step.buy, step.price, step.quantity) for step in steps)
+    need = sum(lock(rules, step.buy, step.price, step.quantity, step.source) for step in steps)
     if need > state.free_nano:
         raise RefusedError(
             "quantity", f"{need} nano-token to lock", f"at most {state.free_nano}, what is free"
@@ -248,8 +256,8 @@ def check_limit(
             valid = "one without limits for a series, which binds for days"
             raise RefusedError("signature", "that of a limited device key", valid)
         _check_limits(_step(limit, limit.slot), limits, now, "")
-    if limit.source not in list(Source):
-        raise RefusedError("source", limit.source, ", ".join(str(int(source)) for source in Source))
+    if not is_known_source(limit.source, buy=False):
+        raise RefusedError("source", limit.source, known_sources(buy=False))
     if cancelled:
         raise RefusedError("nonce", limit.nonce, "one that the account has not cancelled")
     if until < now:
@@ -306,11 +314,15 @@ def _check_limits(step: Step, limits: DeviceLimits, now: int, where: str) -> Non
     if not limits.price_min <= step.price <= limits.price_max:
         valid = f"{limits.price_min} .. {limits.price_max} with the device key"
         raise RefusedError(f"{where}price", step.price, valid)
+    most = step.price + premium_of(step.source, step.buy)
+    if most > limits.price_max:
+        valid = f"price and premium of up to {limits.price_max} with the device key"
+        raise RefusedError(f"{where}source", f"{step.source}, which makes {most}", valid)
 
 
 def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) -> None:
-    if step.source not in list(Source):
-        raise RefusedError(f"{where}source", step.source, ", ".join(str(int(source)) for source in Source))
+    if not is_known_source(step.source, step.buy):
+        raise RefusedError(f"{where}source", step.source, known_sources(step.buy))
     gate = relay_gate(rules, step.slot, session)
     if now >= gate:
         raise RefusedError(

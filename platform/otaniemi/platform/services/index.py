@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.forms import continuous
 from otaniemi.contracts.rules.calendar import Rules, direct_gate, relay_gate
-from otaniemi.contracts.rules.clearing import clear
+from otaniemi.contracts.rules.clearing import clear, trade_of
+from otaniemi.contracts.rules.labels import label
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
@@ -39,6 +40,12 @@ def index_events(
                     event.price, event.volume, event.demand_above, event.supply_below, event.count, event.root
                 )
                 markets.set_result(transaction, event.market, result, clearing.fills.tolist(), block)
+            case events.Labelled(market, premium, green, above, root):
+                book = _book(transaction, market)
+                labelled = label(book, clear(book, rules.price_min, rules.price_max))
+                parts = [trade_of(book, labelled, place).labelled for place in range(len(book))]
+                labels = markets.MarketLabels(premium, green, above)
+                markets.set_labels(transaction, market, labels, root, parts, block)
             case events.Voided(market, count, root):
                 result = markets.MarketResult(None, 0, 0, 0, count, root)
                 markets.set_result(transaction, market, result, [0] * count, block)

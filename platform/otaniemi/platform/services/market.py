@@ -14,9 +14,10 @@ from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.sender import Call, Key
 from otaniemi.contracts.rules.calendar import direct_gate, relay_gate, slot_start
 from otaniemi.contracts.rules.clearing import Clearing, clear
+from otaniemi.contracts.rules.labels import is_worth_labelling, label
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market, Order, ProfileOrder, SkipReason
 from otaniemi.contracts.rules.receipts import RelayReceipt
-from otaniemi.contracts.rules.resume import START, Progress, advance
+from otaniemi.contracts.rules.resume import START, Progress, advance, advance_labels
 from otaniemi.contracts.rules.signing import sign
 from otaniemi.platform.services.admission import check_order
 from otaniemi.platform.services.gateway import Gateway
@@ -119,7 +120,8 @@ class MarketService:
     def clear(self, wanted: Iterable[Market]) -> list[ClearedMarket]:
         """Clear those of the ``wanted`` markets that have orders and were not cleared, in this order.
 
-        A market whose slot has begun is void instead, and does not come back.
+        Where a bid would get a label they are given out too. A market whose slot has begun is void instead, and does
+        not come back.
         """
         gateway, rules = self._gateway, self._gateway.rules
         cleared: list[ClearedMarket] = []
@@ -137,8 +139,11 @@ class MarketService:
                     continue
                 book = Book.of_records(b"".join(batches))
                 clearing = clear(book, rules.price_min, rules.price_max)
-                cleared.append(ClearedMarket(market, book, clearing))
                 calls += self._clear(market, batches, clearing)
+                if is_worth_labelling(book, clearing):
+                    clearing = label(book, clearing)
+                    calls += self._label(market, batches, book, clearing)
+                cleared.append(ClearedMarket(market, book, clearing))
         gateway.send(calls)
         return cleared
 
@@ -149,6 +154,19 @@ class MarketService:
             final = auction.clear_from(market, lo, hi, progress, b"".join(last), _lengths(last))
         else:
             final = auction.clear(market, lo, hi, b"".join(last), _lengths(last))
+        return [*calls, (self._keeper, final)]
+
+    def _label(
+        self, market: Market, batches: Sequence[bytes], book: Book, clearing: Clearing
+    ) -> list[tuple[Key, Call]]:
+        auction, premium, progress = self._gateway.contracts.call_auction, clearing.result.premium, START
+        *parts, last = _parts(batches)
+        calls = []
+        for part in parts:
+            call = auction.advance_labels(market, premium, progress, b"".join(part), _lengths(part))
+            calls.append((self._keeper, call))
+            progress = advance_labels(progress, part, book, clearing)
+        final = auction.label(market, premium, progress, b"".join(last), _lengths(last))
         return [*calls, (self._keeper, final)]
 
     def _void(self, market: Market, batches: Sequence[bytes]) -> list[tuple[Key, Call]]:

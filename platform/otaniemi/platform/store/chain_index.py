@@ -46,6 +46,10 @@ def forget_from(transaction: Connection, number: int) -> None:
     same_market = and_(*(markets.c[key.name] == orders.c[key.name] for key in markets.primary_key))
     undone = exists().where(same_market, markets.c.block >= number)
     transaction.execute(update(orders).where(undone).values(fill_wh=None))
+    unlabelled = exists().where(same_market, markets.c.label_block >= number)
+    transaction.execute(update(orders).where(unlabelled).values(labelled_wh=None))
+    labels = ("label_premium", "green_wh", "labels_above_wh", "label_root", "label_block")
+    transaction.execute(update(markets).where(markets.c.label_block >= number).values(dict.fromkeys(labels)))
     columns = ("price", "volume_wh", "demand_above_wh", "supply_below_wh", "order_count", "root", "block")
     transaction.execute(update(markets).where(markets.c.block >= number).values(dict.fromkeys(columns)))
     matches = schema.limit_matches

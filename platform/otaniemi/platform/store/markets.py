@@ -14,10 +14,21 @@ from otaniemi.platform.store.schema import markets, orders
 
 
 @dataclass(frozen=True, slots=True)
+class MarketLabels:
+    """What giving out labels stored: their price [micro-token/kWh], the energy that can be labelled, and what bids
+    with a higher premium bought [Wh]."""
+
+    premium: int
+    green_wh: int
+    above_wh: int
+
+
+@dataclass(frozen=True, slots=True)
 class MarketResult:
     """What clearing stored: price [micro-token/kWh], energies [Wh], number of orders, root of the fill tree.
 
-    ``price`` is None for a market that is void, as nobody cleared it before its slot began.
+    ``price`` is None for a market that is void, as nobody cleared it before its slot began. ``labels`` is None before
+    labels are given out; ``root`` holds their prefixes then.
     """
 
     price: int | None
@@ -26,6 +37,7 @@ class MarketResult:
     supply_below_wh: int
     count: int
     root: bytes
+    labels: MarketLabels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,7 @@ class MarketState:
 class AcceptedOrder:
     """A record that a market accepted: its place, what it says, and its fill once the market is cleared [Wh].
 
+    ``labelled_wh`` is the part that pays or receives the price of labels, None before labels are given out.
     ``nonce_low`` holds the low 24 bits of the nonce; ``transaction`` is the hash of the one that brought it.
     """
 
@@ -54,6 +67,7 @@ class AcceptedOrder:
     source: int
     buy: bool
     fill_wh: int | None
+    labelled_wh: int | None
     transaction: bytes
 
 
@@ -119,6 +133,28 @@ def set_result(
         transaction.execute(statement.values(fill_wh=bindparam("b_fill")), rows)
 
 
+def set_labels(
+    transaction: Connection,
+    market: Market,
+    labels: MarketLabels,
+    root: bytes,
+    labelled: Sequence[int],
+    block: int,
+) -> None:
+    """Enter the labels of a cleared market that were given out in ``block``, with the part of each record [Wh]."""
+    values = {
+        "label_premium": labels.premium,
+        "green_wh": labels.green_wh,
+        "labels_above_wh": labels.above_wh,
+        "label_root": root,
+        "label_block": block,
+    }
+    transaction.execute(update(markets).where(*_is(markets, market)).values(values))
+    statement = update(orders).where(*_is(orders, market), orders.c.place == bindparam("b_place"))
+    rows = [{"b_place": place, "b_wh": wh} for place, wh in enumerate(labelled)]
+    transaction.execute(statement.values(labelled_wh=bindparam("b_wh")), rows)
+
+
 def get(transaction: Connection, market: Market) -> MarketState | None:
     """One market; None when it was not opened."""
     row = transaction.execute(select(markets).where(*_is(markets, market))).first()
@@ -180,9 +216,12 @@ def _is(table: Any, market: Market) -> list[Any]:
 def _state(row: Row[Any]) -> MarketState:
     result = None
     if row.block is not None:
-        result = MarketResult(
-            row.price, row.volume_wh, row.demand_above_wh, row.supply_below_wh, row.order_count, row.root
-        )
+        labels, root = None, row.root
+        if row.label_block is not None:
+            labels = MarketLabels(row.label_premium, row.green_wh, row.labels_above_wh)
+            root = row.label_root
+        totals = row.price, row.volume_wh, row.demand_above_wh, row.supply_below_wh, row.order_count
+        result = MarketResult(*totals, root, labels)
     market = Market(row.community, row.product, row.slot, row.session)
     return MarketState(market, row.relay_gate, row.direct_gate, result)
 
@@ -199,5 +238,6 @@ def _accepted(row: Row[Any]) -> AcceptedOrder:
         source=int(book.source[0]),
         buy=bool(book.buy[0]),
         fill_wh=row.fill_wh,
+        labelled_wh=row.labelled_wh,
         transaction=row.transaction,
     )

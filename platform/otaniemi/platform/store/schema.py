@@ -63,7 +63,13 @@ markets = Table(
     _number("order_count", nullable=True),
     Column("root", LargeBinary(32)),
     _number("block", nullable=True, index=True),
+    _number("label_premium", nullable=True),
+    _number("green_wh", nullable=True),
+    _number("labels_above_wh", nullable=True),
+    Column("label_root", LargeBinary(32)),
+    _number("label_block", nullable=True, index=True),
 )
+"""With ``label_block``, labels were given out and ``label_root`` counts."""
 
 orders = Table(
     "orders",
@@ -75,6 +81,7 @@ orders = Table(
     _number("nonce_low"),
     Column("record", LargeBinary(16), nullable=False),
     _number("fill_wh", nullable=True),
+    _number("labelled_wh", nullable=True),
     Column("transaction", LargeBinary(32), nullable=False),
     _block(),
 )
