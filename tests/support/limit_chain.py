@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from eth_abi.abi import encode
 from sqlalchemy import Connection
@@ -18,7 +19,6 @@ from otaniemi.contracts.rules.continuous import fillable, match, match_price
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.orders import NonceWindow, lock
 from otaniemi.contracts.rules.signing import Domain
-from otaniemi.platform.clock import Clock
 from otaniemi.platform.services.admission import AccountState
 from otaniemi.platform.services.index import index_events
 from otaniemi.platform.store import members
@@ -34,6 +34,12 @@ OUT_OF_RANGE = "QuantityOutOfRange(bytes32,uint32,uint32,uint32)"
 NO_FUNDS = "InsufficientFunds(uint32,uint256,uint256)"
 
 
+class HasNow(Protocol):
+    """Something that knows the time."""
+
+    now: int
+
+
 class PowerFailure(BaseException):
     """The process ends here."""
 
@@ -43,6 +49,7 @@ class LimitChain:
     """What outlives a crash: money, fills and blocks, and who may sign for an account."""
 
     rules: Rules
+    domain: Domain = DOMAIN
     free: dict[int, int] = field(default_factory=dict)
     filled: dict[bytes, int] = field(default_factory=dict)
     blocks: list[tuple[bytes, list[Event]]] = field(default_factory=list)
@@ -74,7 +81,7 @@ class LimitChain:
         return origin
 
     def _trade(self, place: int, buy: SignedLimit, sell: SignedLimit, fill: Fill, now: int) -> Event:
-        sides = [(one.limit, one.limit.digest(DOMAIN)) for one in (buy, sell)]
+        sides = [(one.limit, one.limit.digest(self.domain)) for one in (buy, sell)]
         for limit, digest in sides:
             if limit.valid_to < now:
                 return MatchSkipped(place, error(EXPIRED, digest, limit.valid_to))
@@ -118,7 +125,7 @@ class FakeGateway:
 
     community, product = COMMUNITY, 0
 
-    def __init__(self, chain: LimitChain, store: Store, clock: Clock) -> None:
+    def __init__(self, chain: LimitChain, store: Store, clock: HasNow) -> None:
         self.chain, self.store, self.clock, self.rules = chain, store, clock, chain.rules
         self.dies: str | None = None
         self._indexed = 0
@@ -126,7 +133,7 @@ class FakeGateway:
 
     @property
     def domain(self) -> Domain:
-        return DOMAIN
+        return self.chain.domain
 
     def match_batch(self, limits: Sequence[SignedLimit], fills: Sequence[Fill]) -> Call:
         self._batch = limits, fills

@@ -43,7 +43,7 @@ class Place:
     """The part of a `MarketPlace` that owners' transactions need, on an embedded chain."""
 
     devnet = True
-    relayer = STRANGER.address
+    relayer = engine = STRANGER.address
 
     def __init__(self) -> None:
         self.now = first_slot(RULES, DAY) * 3_600 - 43_200

@@ -56,10 +56,11 @@ def test_the_guide_works_from_keys_to_withdrawal(
         exec(code, world)
         headings.append(heading)
         meanwhile(heading if heading == "4 A bid" else code)
-    assert [heading[0] for heading in headings] == list("12344" + "55" + "67")
+    assert [heading[0] for heading in headings] == list("123444" + "55" + "67")
     shown = capsys.readouterr().out
     assert "100.0 EUR free" in shown
     assert "received 0" in shown
     assert "unfilled 0 Wh" in shown
+    assert "standing 300 []" in shown
     assert "proposed" in shown
     assert len(place.sent) == 2

@@ -32,6 +32,8 @@ CONTRACTS: Mapping[str, tuple[str, ...]] = {
     "Schedules": ("Accounts", "Communities"),
     "Oracle": ("AccessManager", "Accounts", "Communities"),
     "Settlement": ("Accounts", "Communities", "CallAuction", "Schedules", "Oracle"),
+    "BlockSeries": ("AccessManager", "Accounts", "Communities", "Positions", "Oracle"),
+    "ContinuousMarket": ("Accounts", "Communities", "Positions", "BlockSeries"),
 }
 """Every contract in order of creation, with its constructor's arguments."""
 
@@ -204,4 +206,6 @@ def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, admin:
         accounts.grant_module(addresses["CallAuction"], MARKET_MODULE),
         accounts.grant_module(addresses["Oracle"], MARKET_MODULE),
         accounts.grant_module(addresses["Settlement"], SETTLEMENT_MODULE),
+        accounts.grant_module(addresses["BlockSeries"], MARKET_MODULE),
+        accounts.grant_module(addresses["ContinuousMarket"], MARKET_MODULE),
     ]

@@ -19,6 +19,7 @@ from otaniemi.platform.api.forms import (
     RegistrationForm,
     TransactionForm,
 )
+from otaniemi.platform.api.limit_routes import add_limit_routes
 from otaniemi.platform.api.services import MarketPlace
 from otaniemi.platform.api.views import (
     AccountView,
@@ -67,6 +68,7 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(_order_routes(place))
     app.include_router(_account_routes(place))
     app.include_router(_chain_routes(place))
+    app.include_router(add_limit_routes(_router("continuous trading"), place))
     return app
 
 
@@ -82,7 +84,9 @@ def _market_routes(place: MarketPlace) -> APIRouter:
     @router.get("/community")
     def community() -> CommunityView:
         """Rules, contract addresses and the present."""
-        return CommunityView.of(place.present(), place.devnet, place.relayer, place.deployment.to_json())
+        return CommunityView.of(
+            place.present(), place.devnet, place.relayer, place.engine, place.deployment.to_json()
+        )
 
     @router.get("/markets")
     def markets(day: Day = None, product: Product = 0) -> list[MarketView]:

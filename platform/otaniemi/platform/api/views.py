@@ -33,16 +33,20 @@ class CommunityView(Form):
     block_hash: Hash
     devnet: bool
     relayer: Annotated[Address, Field(description="signs receipts for orders to be relayed")]
+    engine: Annotated[Address, Field(description="matches limit orders and signs their receipts")]
     deployment: Annotated[dict[str, Any], Field(description="as deployment.json")]
 
     @classmethod
-    def of(cls, present: Present, devnet: bool, relayer: str, deployment: dict[str, Any]) -> CommunityView:
+    def of(
+        cls, present: Present, devnet: bool, relayer: str, engine: str, deployment: dict[str, Any]
+    ) -> CommunityView:
         return cls(
             now=instant(present.now),
             block=present.block,
             block_hash=to_hex(present.block_hash),
             devnet=devnet,
             relayer=relayer,
+            engine=engine,
             deployment=deployment,
         )
 

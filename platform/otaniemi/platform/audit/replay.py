@@ -213,7 +213,8 @@ class Replay:
         if event.effective_from != right:
             yield f"gives {event.module} a role from {event.effective_from} on, not from {right}"
         addresses = self.deployment.addresses
-        markets = (addresses["Positions"], addresses["CallAuction"], addresses["Oracle"])
+        forms = ("Positions", "CallAuction", "Oracle", "BlockSeries", "ContinuousMarket")
+        markets = [addresses[name] for name in forms]
         rightful = {**dict.fromkeys(markets, MARKET_MODULE), addresses["Settlement"]: SETTLEMENT_MODULE}
         if event.role not in (0, rightful.get(event.module)):
             yield f"gives {event.module}, which is none of the deployed modules, role {event.role} over money"

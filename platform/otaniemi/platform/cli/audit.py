@@ -35,12 +35,16 @@ def audit(
     receipts: Annotated[
         Path | None, typer.Option(help="File of kept receipts: did their relayer bring those orders?")
     ] = None,
+    engine_log: Annotated[
+        Path | None, typer.Option(help="Saved log of a matching engine: did it keep price and time?")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Re-derive orders, clearing, fills, schedules, meters, bills and balances; trust no server.
 
     Exit code 0: everything holds; 1: something is wrong, and the first wrong leaf, block or transaction
-    is named; 2: could not look. With receipts, only the relayer who signed them is judged.
+    is named; 2: could not look. With receipts, only the relayer who signed them is judged; with an
+    engine's log, only that engine, by the receipts for limit orders too.
 
     Example: `otaniemi audit runs/001 --account 5`
     """
@@ -53,9 +57,12 @@ def audit(
         evidence = auditor.evidence_of_node(rpc, deployment, leaves, pinned)
     else:
         raise AuditOptionsError("audit: give RUN_DIR, or --rpc, --deployment and --leaves together")
-    if receipts is not None and account is not None:
-        raise AuditOptionsError("audit: give --account or --receipts, not both")
-    if receipts is not None:
+    if account is not None and (receipts or engine_log):
+        raise AuditOptionsError("audit: give --account, or --receipts and --engine-log, not both")
+    if engine_log is not None:
+        report = _audit_engine(evidence, engine_log, receipts)
+        data, lines = report.to_json(), report.as_lines()
+    elif receipts is not None:
         report = _audit_receipts(evidence, receipts)
         data, lines = report.to_json(), report.as_lines()
     elif account is None:
@@ -82,6 +89,17 @@ def _audit_receipts(evidence: Evidence | Finding, path: Path) -> AuditReport:
     kept = read_kept(path)
     counts = {"blocks": len(evidence.blocks), "receipts": len(kept)}
     return AuditReport(tuple(censorship(evidence, kept)), counts)
+
+
+def _audit_engine(evidence: Evidence | Finding, log: Path, receipts: Path | None) -> AuditReport:
+    from otaniemi.platform.audit.findings import AuditReport, Finding
+    from otaniemi.platform.audit.priority import judge_engine
+    from otaniemi.platform.kept import read_engine_log, read_kept_limits
+
+    if isinstance(evidence, Finding):
+        return AuditReport((evidence,), {})
+    held = [] if receipts is None else [kept.held for kept in read_kept_limits(receipts)]
+    return judge_engine(evidence, read_engine_log(log), held)
 
 
 def _hash(text: str) -> bytes:

@@ -95,9 +95,9 @@ def open_account(
     """
     from otaniemi.platform.keys import wallet_address
 
-    with _client(url) as client:
+    with connect(url) as client:
         address = None if device is None else wallet_address(device)
-        account = client.register(_key(owner), name, address)
+        account = client.register(open_key(owner), name, address)
     if json:
         print_json(account.model_dump(mode="json"))
     else:
@@ -139,11 +139,11 @@ def bid(
         raise OtaniemiError("--premium is for buying; what is sold names its --source")
     if premium is not None and source is not SourceName.GRID:
         raise OtaniemiError(f"--source is {source}; a bid with --premium has none")
-    with _client(url, receipts) as client:
+    with connect(url, receipts) as client:
         order = client.bid(
-            _key(wallet),
+            open_key(wallet),
             account,
-            _slot(client.rules, slot),
+            slot_of(client.rules, slot),
             session,
             side is Side.BUY,
             price,
@@ -175,8 +175,8 @@ def receipts(
     from otaniemi.platform.kept import read_kept
 
     kept = read_kept(receipts)
-    with _client(url) as client:
-        entered = [] if wallet is None else client.enter_missing(_key(wallet), kept)
+    with connect(url) as client:
+        entered = [] if wallet is None else client.enter_missing(open_key(wallet), kept)
         states = [client.state_of(one) for one in kept]
     if json:
         found = [
@@ -199,7 +199,7 @@ def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None
 
     Example: `otaniemi orders --account 5`
     """
-    with _client(url) as client:
+    with connect(url) as client:
         found, rules = client.orders(account), client.rules
     if json:
         print_json([order.model_dump(mode="json") for order in found])
@@ -216,7 +216,7 @@ def orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None
             table.add_row(
                 str(order.nonce),
                 order.state,
-                _start(rules, record.slot),
+                start_of(rules, record.slot),
                 str(record.session),
                 "buy" if record.buy else "sell",
                 str(record.price),
@@ -234,7 +234,7 @@ def positions(account: AccountNumber, day: DayText = None, url: Url = LOCAL, jso
 
     Example: `otaniemi positions --account 5`
     """
-    with _client(url) as client:
+    with connect(url) as client:
         found, rules = client.positions(account, None if day is None else _day(day)), client.rules
     if json:
         print_json([position.model_dump(mode="json") for position in found])
@@ -243,7 +243,7 @@ def positions(account: AccountNumber, day: DayText = None, url: Url = LOCAL, jso
     for one in found:
         if one.trade_wh or one.nominated:
             paid = f"{one.trade_nano / NANO_PER_EUR:.4f}"
-            table.add_row(_start(rules, one.slot), str(one.trade_wh), paid, str(one.schedule_wh))
+            table.add_row(start_of(rules, one.slot), str(one.trade_wh), paid, str(one.schedule_wh))
     console.print(table)
 
 
@@ -259,8 +259,8 @@ def meter(
 
     Example: `otaniemi meter --account 5 --wallet me.json --slot 2026-08-17T18:00 --import 300`
     """
-    with _client(url) as client:
-        new = client.send_reading(_key(wallet), account, _slot(client.rules, slot), imported, exported)
+    with connect(url) as client:
+        new = client.send_reading(open_key(wallet), account, slot_of(client.rules, slot), imported, exported)
     console.print("taken" if new else "taken before; nothing changed")
 
 
@@ -269,7 +269,7 @@ def bill(account: AccountNumber, day: DayText = None, url: Url = LOCAL, json: Js
 
     Example: `otaniemi bill --account 5 --day 2026-08-17`
     """
-    with _client(url) as client:
+    with connect(url) as client:
         today = (client.community().now + dt.timedelta(seconds=client.rules.utc_offset)).date()
         found = client.bill(account, _day(day or today.isoformat()))
     if json:
@@ -309,12 +309,12 @@ def withdraw(
     """
     from otaniemi.contracts.rules.units import micro_of_eur, nano_of_micro
 
-    with _client(url) as client:
+    with connect(url) as client:
         if eur is None:
-            sent = client.withdraw(_key(wallet), account)
+            sent = client.withdraw(open_key(wallet), account)
             console.print(f"sent to the owner's address in block {sent.block}")
             return
-        client.request_withdrawal(_key(wallet), account, nano_of_micro(micro_of_eur(eur)))
+        client.request_withdrawal(open_key(wallet), account, nano_of_micro(micro_of_eur(eur)))
         pending = client.account(account).withdrawal
     assert pending is not None
     console.print(
@@ -322,19 +322,22 @@ def withdraw(
     )
 
 
-def _client(url: str, receipts: Path | None = None) -> MarketClient:
+def connect(url: str, receipts: Path | None = None) -> MarketClient:
+    """The market at ``url``; orders sent are kept in the file ``receipts``."""
     from otaniemi.platform.client import MarketClient
 
     return MarketClient(url, receipts=receipts)
 
 
-def _key(path: Path) -> Key:
+def open_key(path: Path) -> Key:
+    """The key of a wallet file; its passphrase is asked for."""
     from otaniemi.platform.keys import ask_passphrase, open_wallet
 
     return open_wallet(path, ask_passphrase(confirm=False))
 
 
-def _slot(rules: Rules, text: str) -> int:
+def slot_of(rules: Rules, text: str) -> int:
+    """A slot by its number or its local start."""
     if text.isdigit():
         return int(text)
     try:
@@ -353,7 +356,8 @@ def _slot(rules: Rules, text: str) -> int:
     return slot
 
 
-def _start(rules: Rules, slot: int) -> str:
+def start_of(rules: Rules, slot: int) -> str:
+    """The local start of a slot as people read it."""
     zone: Any = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
     return dt.datetime.fromtimestamp(slot * rules.slot_seconds, zone).strftime("%Y-%m-%d %H:%M")
 

@@ -13,6 +13,8 @@ from otaniemi.contracts.chain.bindings import (
     Settlement,
     TestEuro,
 )
+from otaniemi.contracts.chain.forms.blocks import BlockSeries
+from otaniemi.contracts.chain.forms.continuous import ContinuousMarket
 from otaniemi.contracts.chain.node import Chain
 
 
@@ -27,4 +29,6 @@ class Contracts:
         self.call_auction = CallAuction(chain, addresses["CallAuction"])
         self.schedules = Schedules(chain, addresses["Schedules"])
         self.oracle = Oracle(chain, addresses["Oracle"])
+        self.block_series = BlockSeries(chain, addresses["BlockSeries"])
+        self.continuous_market = ContinuousMarket(chain, addresses["ContinuousMarket"])
         self.settlement = Settlement(chain, addresses["Settlement"])

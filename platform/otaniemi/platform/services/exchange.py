@@ -10,6 +10,7 @@ from otaniemi.oracles.tariffs import day_reference, day_tariffs
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.tariff import tariffs_of
+from otaniemi.platform.services.continuous import ContinuousService
 from otaniemi.platform.services.founding import Founded
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.market import MarketService
@@ -25,6 +26,7 @@ class Exchange:
     founded: Founded
     first_slot: int
     market: MarketService
+    continuous: ContinuousService
     schedules: ScheduleService
     oracles: OracleService
     settlement: SettlementService
@@ -57,6 +59,9 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
         founded=founded,
         first_slot=scenario.first_slot,
         market=MarketService(gateway, staff.relayer, staff.keeper),
+        continuous=ContinuousService(
+            gateway, gateway.contracts.continuous_market, gateway.contracts.block_series, staff.engine
+        ),
         schedules=ScheduleService(gateway, staff.relayer),
         oracles=OracleService(
             gateway,

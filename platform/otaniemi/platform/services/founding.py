@@ -56,6 +56,7 @@ class Staff:
     relayer: Key
     keeper: Key
     oracle: Key
+    engine: Key
     parties: tuple[Key, Key, Key]
     reporters: tuple[Key, ...]
 
@@ -63,7 +64,8 @@ class Staff:
     def of_seed(cls, seed: int) -> Staff:
         """A devnet's staff."""
         single = {
-            role: derive_key(seed, role, 0) for role in ("admin", "registrar", "relayer", "keeper", "oracle")
+            role: derive_key(seed, role, 0)
+            for role in ("admin", "registrar", "relayer", "keeper", "oracle", "engine")
         }
         parties = (
             derive_key(seed, "retailer", 0),
@@ -148,6 +150,7 @@ def found(chain: Chain, scenario: Scenario, seed: int, store: Store, clock: Cloc
         staff.relayer,
         staff.keeper,
         staff.oracle,
+        staff.engine,
         *staff.parties,
         *owners,
     ]
