@@ -21,7 +21,7 @@ from otaniemi.platform.keys import derive_key
 from otaniemi.platform.services import continuous
 from otaniemi.platform.services.admission import MAX_STANDING, NotFoundError, RefusedError
 from otaniemi.platform.services.continuous import Stage
-from otaniemi.platform.store import Store, limits, members
+from otaniemi.platform.store import Store, chain_index, limits, members
 from otaniemi.platform.store.limits import MatchStatus
 
 from ...support.limit_chain import COMMUNITY, DOMAIN, LimitChain, PowerFailure
@@ -247,6 +247,20 @@ def test_a_crash_around_a_transaction_doubles_no_trade(world: World, when: str) 
     world.service.deliver()
     assert [(t.buyer, t.quantity) for t in world.chain.trades] == [(2, 100), (3, 100)]
     assert world.service.limit(1).settled == 200
+
+
+def test_blocks_that_are_read_again_settle_the_same_matches(world: World) -> None:
+    world.place(1, SELL, 70_000, 300)
+    world.place(2, BUY, 70_000, 100)
+    world.service.deliver()
+    before = world.service.limit(1)
+    with world.store.begin() as transaction:
+        chain_index.forget_from(transaction, 0)
+    assert world.service.limit(1).waiting == 100
+    world.restart()
+    world.service.deliver()
+    assert world.service.limit(1) == before
+    assert len(world.chain.trades) == 1
 
 
 def test_a_failure_while_an_order_is_taken_in_leaves_no_trace(

@@ -48,6 +48,12 @@ def test_an_exception_undoes_the_transaction(store: Store) -> None:
         assert readings.readings_of(transaction, 0, 7, 0, 9) == {}
 
 
+def test_a_durable_transaction_waits_for_the_disk_and_the_next_one_does_not(store: Store) -> None:
+    for durable, mode in ((True, 2), (False, 1), (True, 2)):
+        with store.begin(durable=durable) as transaction:
+            assert transaction.exec_driver_sql("PRAGMA synchronous").scalar() == mode
+
+
 def test_a_reader_sees_one_state_while_another_thread_writes(store: Store) -> None:
     def write() -> None:
         with store.begin() as transaction:

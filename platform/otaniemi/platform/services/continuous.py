@@ -206,8 +206,12 @@ class ContinuousService:
             The chain took none of a batch; it waits for the next call.
         """
         self._gateway.catch_up()
-        with self._writing() as transaction:
-            settled = self._reconcile(transaction)
+        with self._gateway.store.read() as transaction:
+            news = limits.unassigned_trades(transaction) or limits.cancelled_on_chain(transaction)
+        settled = 0
+        if news:
+            with self._writing() as transaction:
+                settled = self._reconcile(transaction)
         while True:
             with self._gateway.store.read() as transaction:
                 batch = limits.waiting(transaction)[:FILLS_PER_TRANSACTION]

@@ -235,7 +235,7 @@ limit_matches = Table(
     _number("price"),
     _number("matched_at"),
     Column("status", String(8), nullable=False, index=True),
-    Column("transaction", LargeBinary(32)),
+    Column("transaction", LargeBinary(32), index=True),
     _number("place", nullable=True),
     _number("block", nullable=True, index=True),
 )

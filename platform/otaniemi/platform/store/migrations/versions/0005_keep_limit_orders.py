@@ -68,7 +68,7 @@ def upgrade() -> None:
         _number("block", nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_limit_matches")),
     )
-    _index("limit_matches", "block", "buy", "sell", "status")
+    _index("limit_matches", "block", "buy", "sell", "status", "transaction")
     op.create_table(
         "engine_log",
         _key("place"),
