@@ -80,6 +80,9 @@ from otaniemi.platform.kept import KeptLimit, KeptOrder, keep
 TRANSACTION_GAS = 300_000
 """Gas limit of a home's own transactions; none needs more."""
 
+MOST_PARTS = 20
+"""Parts in which a limit order trades at most, unless it says otherwise; the last one may be smaller."""
+
 LOG_PAGE = 1_000
 """Entries of the engine's log in one answer."""
 
@@ -396,7 +399,7 @@ class MarketClient:
         buy: bool,
         price: int,
         quantity: int,
-        min_fill: int = 0,
+        min_fill: int | None = None,
         source: int = Source.GRID,
         product: int = Product.ELECTRICITY,
         nonce: int | None = None,
@@ -417,8 +420,9 @@ class MarketClient:
             Limit. [micro-token/kWh]
         quantity : int
             Energy of a slot [Wh], lots of a series.
-        min_fill : int
-            Smallest part that it trades at once, unless less is left.
+        min_fill : int, optional
+            Smallest part that it trades at once, unless less is left; a twentieth of the quantity when left out, so
+            that nobody can use up the account's positions of a day with crumbs.
         source : int
             What sold energy comes from; a buy with another than grid takes only that.
         nonce : int, optional
@@ -434,7 +438,8 @@ class MarketClient:
         number = secrets.randbits(32) if nonce is None else nonce
         last = self._end_of(instrument) if valid_to is None else valid_to
         community, engine = self.deployment.community, self._engine
-        terms = price, quantity, min_fill, int(source), buy, number, last, engine
+        least = quantity // MOST_PARTS if min_fill is None else min_fill
+        terms = price, quantity, least, int(source), buy, number, last, engine
         limit = Limit(account, community, product, instrument, *terms)
         domain = self._domain("ContinuousMarket")
         form = LimitForm.of(limit, sign(key.secret, limit.digest(domain)))

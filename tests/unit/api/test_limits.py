@@ -47,6 +47,7 @@ def test_a_limit_order_trades_with_what_stands_and_both_sides_see_it(street: Str
     client, (aino, eino) = street.client, street.accounts
     asked = client.place_limit(street.keys[0], aino, slot, SELL, 70_000, 300, source=1, nonce=5)
     assert (asked.state, asked.rest, asked.receipt.sequence) == ("standing", 300, 1)
+    assert asked.terms.min_fill == 15
     bought = client.place_limit(street.keys[1], eino, slot, BUY, 80_000, 500, min_fill=100)
     assert (bought.state, bought.rest, bought.settled, bought.receipt.sequence) == ("standing", 200, 300, 2)
     [match] = client.limits(aino)[0].matches

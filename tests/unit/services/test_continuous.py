@@ -133,7 +133,9 @@ def test_an_account_has_only_so_many_orders_that_stand(world: World) -> None:
         world.place(1, BUY, 1, 1, nonce=nonce)
     with pytest.raises(RefusedError, match=f"fewer than {MAX_STANDING} standing orders"):
         world.place(1, BUY, 1, 1, nonce=MAX_STANDING)
-    world.place(2, BUY, 1, 1)
+    world.place(2, SELL, 1, 1)
+    world.service.deliver()
+    world.place(1, BUY, 1, 1, nonce=MAX_STANDING)  # one was filled, so another one has room
 
 
 def test_a_cancelled_order_leaves_and_its_number_is_spent(world: World) -> None:

@@ -43,7 +43,10 @@ def place(
     side: Annotated[Side, typer.Option(help="buy or sell.")],
     price: Annotated[int, typer.Option(help="Limit in micro-token/kWh (100000 is 10 cent).")],
     quantity: Annotated[int, typer.Option(min=1, help="Energy in Wh.")],
-    least: Annotated[int, typer.Option(min=0, help="Smallest part to trade at once, in Wh.")] = 0,
+    least: Annotated[
+        int | None,
+        typer.Option(min=0, help="Smallest part to trade at once, in Wh; a twentieth when left out."),
+    ] = None,
     source: Annotated[
         SourceName, typer.Option(help="What sold energy comes from; a buy takes only that.")
     ] = SourceName.GRID,

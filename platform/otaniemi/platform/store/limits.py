@@ -141,8 +141,9 @@ def unsettled(transaction: Connection, account: int, now: int) -> list[tuple[Lim
     query = select(limits, settled.label("settled"), waiting.label("waiting"), stands.label("stands")).where(
         limits.c.account == account, or_(stands, waiting > 0)
     )
-    rows = list(transaction.execute(query))
-    return [(_limit(row).limit, row.quantity - row.settled if row.stands else row.waiting) for row in rows]
+    rows = transaction.execute(query)
+    open_parts = ((row, row.quantity - row.settled if row.stands else row.waiting) for row in rows)
+    return [(_limit(row).limit, quantity) for row, quantity in open_parts if quantity > 0]
 
 
 def remove(transaction: Connection, sequence: int, why: Removal) -> None:
