@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Progress} from "../src/libraries/Clearing.sol";
+import {OrderHash} from "../src/libraries/OrderHash.sol";
 import {Market} from "../src/types/Market.sol";
+import {OrderRecord} from "../src/types/OrderRecord.sol";
 import {Town} from "./support/Town.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -52,6 +55,29 @@ contract GasTest is Town {
     }
 
     /// forge-config: default.isolate = true
+    function test_labels_of_1000_orders() public {
+        bytes[] memory parts = new bytes[](1000);
+        bytes[] memory records = new bytes[](1000);
+        for (uint32 i = 0; i < 1000; ++i) {
+            uint32 home = _addHome(100e6);
+            bool buy = i % 2 == 0;
+            uint8 source = buy ? uint8(64 + (i / 2) % 40) : 1;
+            parts[i] = _signedFrom(home, source, buy);
+            records[i] = abi.encodePacked(
+                home, _biased(100_000), uint32(500), uint24(0), (source << 1) | uint8(buy ? 1 : 0)
+            );
+        }
+        auction.relayOrders(_market(0), _concat(parts));
+        vm.warp(DIRECT_GATE);
+        uint16[] memory batches = new uint16[](1);
+        batches[0] = 1000;
+        auction.clear(_market(0), 100_000, 100_000, _concat(records), batches);
+        Progress memory none;
+        auction.label(_market(0), 0, none, _concat(records), batches);
+        vm.snapshotGasLastCall(GROUP, "labels of 1000 orders");
+    }
+
+    /// forge-config: default.isolate = true
     function test_relay_of_profiles() public {
         bytes memory profiles;
         for (uint32 i = 0; i < 50; ++i) {
@@ -65,6 +91,15 @@ contract GasTest is Town {
         auction.relayProfiles(COMMUNITY, 0, 0, profiles);
         uint256 gas = vm.snapshotGasLastCall(GROUP, "relay of 50 profiles of 12 steps");
         vm.assertLe(gas, 50 * 12 * 6000, "profile <= 6k per step");
+    }
+
+    /// @dev 500 Wh at 100,000 from a source or with a preference.
+    function _signedFrom(uint32 home, uint8 source, bool buy) private view returns (bytes memory) {
+        bytes memory record = abi.encodePacked(
+            home, _biased(100_000), uint32(500), uint24(0), (source << 1) | uint8(buy ? 1 : 0)
+        );
+        bytes32 hash = OrderHash.order(OrderRecord.wrap(uint128(bytes16(record))), _market(0), 0, NEVER);
+        return abi.encodePacked(record, uint8(0), NEVER, _sign(_keyOf(home), address(auction), hash));
     }
 
     function _hints(bytes[] memory parts) private pure returns (int32 lo, int32 hi) {

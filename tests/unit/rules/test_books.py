@@ -25,6 +25,21 @@ def test_a_book_file_is_cleared_with_fills_by_id() -> None:
     }
 
 
+def test_a_premium_asks_for_labels() -> None:
+    text = (
+        "id,side,price,quantity,source,premium\nsun,sell,50000,400,pv,\ncar,sell,50000,300,chp,\n"
+        "ann,buy,200000,300,,20000\nbob,buy,200000,300,,5000\ncid,buy,200000,100,,\n"
+    )
+    named = read_book(text)
+    assert named.book.source.tolist() == [1, 4, 84, 69, 0]
+    assert clear_book(named)["labels"] == {
+        "premium": 5_000,
+        "green": 400,
+        "labelled": {"ann": 300, "bob": 100},
+    }
+    assert "labels" not in clear_book(read_book(HEADER + "a,buy,9,5\nb,sell,1,5\n"))
+
+
 def test_where_nothing_crosses_there_is_no_price() -> None:
     for rows in ("", "ann,buy,-5,10\n", "ann,buy,90,5\nbob,sell,110,5\n"):
         result = clear_book(read_book(HEADER + rows))
@@ -71,6 +86,8 @@ def test_columns_stand_in_any_order_and_sources_are_names_or_codes() -> None:
         (HEADER + "a,buy,1,2\nb,sell,1,2\na,buy,1,2\n", "line 4, column id: 'a' is already the id of line 2"),
         (HEADER + " ,buy,1,2\n", "line 2, column id: '' is not a name"),
         (HEADER + 'a,"b"uy,1,2\n', "line 2: no valid CSV"),
+        ("id,side,price,quantity,premium\na,buy,1,2,500\n", "line 2, column premium: '500' is not empty"),
+        ("id,side,price,quantity,premium\na,sell,1,2,1000\n", "line 2, column premium: '1000' is not empty"),
         (
             "id,side,price,quantity,source\na,buy,1,2,wind\n",
             "line 2, column source: 'wind' is not one of grid, pv",

@@ -1,7 +1,8 @@
 """Books from CSV files, for clearing without a chain.
 
-Columns ``id,side,price,quantity[,source]`` in any order: price in micro-token/kWh, quantity in Wh, side buy or
-sell, source a name or code (grid when left out). The order of the rows is the order of arrival.
+Columns ``id,side,price,quantity[,source][,premium]`` in any order: price in micro-token/kWh, quantity in Wh, side buy
+or sell, source a name or code (grid when left out). A premium [micro-token/kWh], of buys only, asks for local renewable
+energy. The order of the rows is the order of arrival.
 """
 
 from __future__ import annotations
@@ -11,25 +12,28 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.errors import BookError
-from otaniemi.contracts.rules.orders import U32, Book
+from otaniemi.contracts.rules.labels import label
+from otaniemi.contracts.rules.orders import MAX_PREMIUM, PREFERENCE, PREMIUM_STEP, U32, Book
 from otaniemi.contracts.rules.units import IntArray
 
 DEFAULT_BAND = 4_000_000
 
 _REQUIRED = ("id", "side", "price", "quantity")
-_OPTIONAL = ("source",)
+_OPTIONAL = ("source", "premium")
 _SIDES = {"buy": 1, "sell": 0}
 _SOURCES = (
     {"": 0} | {source.name.lower(): int(source) for source in Source} | {str(int(s)): int(s) for s in Source}
 )
 _INTEGER = frozenset("0123456789+- ")
+_NO_PREMIUM = -1
+_PREMIUMS = {"": _NO_PREMIUM} | {str(premium): premium for premium in range(0, MAX_PREMIUM + 1, PREMIUM_STEP)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +44,19 @@ class NamedBook:
     book: Book
 
 
+class ClearedLabels(TypedDict):
+    """Price of labels [micro-token/kWh], energy that can be labelled, and the labelled energy of buys [Wh]."""
+
+    premium: int
+    green: int
+    labelled: dict[str, int]
+
+
 class ClearedBook(TypedDict):
-    """What clearing a book tells; prices are None and ``fills`` is empty where nothing trades."""
+    """What clearing a book tells; prices are None and ``fills`` is empty where nothing trades.
+
+    ``labels`` is there where something trades and a buy asks for local renewable energy.
+    """
 
     price: int | None
     lo: int | None
@@ -49,6 +64,7 @@ class ClearedBook(TypedDict):
     volume: int
     fills: dict[str, int]
     seconds: float
+    labels: NotRequired[ClearedLabels]
 
 
 def read_book(text: str, price_min: int = -DEFAULT_BAND, price_max: int = DEFAULT_BAND) -> NamedBook:
@@ -95,6 +111,13 @@ def read_book(text: str, price_min: int = -DEFAULT_BAND, price_max: int = DEFAUL
     if "source" in columns:
         names = ", ".join(item.name.lower() for item in Source)
         source = numbers("source", _sources, 0, max(Source), f"one of {names}")
+    if "premium" in columns:
+        steps = f"empty, or for a buy a multiple of {PREMIUM_STEP} in 0 .. {MAX_PREMIUM} micro-token/kWh"
+        premium = numbers("premium", _premiums, _NO_PREMIUM, MAX_PREMIUM, steps)
+        for row in np.flatnonzero((premium != _NO_PREMIUM) & (buy == 0))[:1].tolist():
+            cell = columns["premium"][row]
+            raise BookError(f"line {_line(text, row)}, column premium: {cell!r} is not {steps}")
+        source = np.where(premium == _NO_PREMIUM, source, PREFERENCE + premium // PREMIUM_STEP)
     ids = [cell.strip() for cell in columns["id"]]
     _check_ids(text, ids)
     accounts, nonces = np.arange(1, count + 1), np.zeros(count, np.int64)
@@ -112,7 +135,7 @@ def clear_book(
         return ClearedBook(price=None, lo=None, hi=None, volume=0, fills={}, seconds=seconds)
     traded = np.flatnonzero(result.fills)
     fills = zip(traded.tolist(), result.fills[traded].tolist(), strict=True)
-    return ClearedBook(
+    cleared = ClearedBook(
         price=result.price,
         lo=result.lo,
         hi=result.hi,
@@ -120,6 +143,16 @@ def clear_book(
         fills={named.ids[index]: fill for index, fill in fills},
         seconds=seconds,
     )
+    labels = label(named.book, result).labels if named.book.prefers.any() else None
+    if labels:
+        given = np.flatnonzero(labels.wh)
+        labelled = zip(given.tolist(), labels.wh[given].tolist(), strict=True)
+        cleared["labels"] = ClearedLabels(
+            premium=labels.premium,
+            green=labels.green,
+            labelled={named.ids[index]: wh for index, wh in labelled},
+        )
+    return cleared
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -151,6 +184,10 @@ def _sides(cells: Sequence[str]) -> list[int]:
 
 def _sources(cells: Sequence[str]) -> list[int]:
     return [_SOURCES[cell.strip()] for cell in cells]
+
+
+def _premiums(cells: Sequence[str]) -> list[int]:
+    return [_PREMIUMS[cell.strip()] for cell in cells]
 
 
 def _is_valid(cell: str, convert: Callable[[Sequence[str]], list[int]], low: int, high: int) -> bool:

@@ -16,9 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def clear(
-    book: Annotated[Path, typer.Argument(help="CSV with columns id,side,price,quantity[,source].")],
+    book: Annotated[Path, typer.Argument(help="CSV with columns id,side,price,quantity[,source][,premium].")],
     json: Annotated[
-        bool, typer.Option("--json", help="Print price, lo, hi, volume, fills and seconds as JSON.")
+        bool, typer.Option("--json", help="Print price, lo, hi, volume, fills, labels and seconds as JSON.")
     ] = False,
 ) -> None:
     """Clear a book at one price: the row order is the arrival order, prices in micro-token/kWh, quantities in Wh.
@@ -38,7 +38,14 @@ def clear(
         f"price {result['price']} micro-token/kWh (any of {result['lo']} .. {result['hi']} clears), "
         f"volume {result['volume']} Wh"
     )
-    table = Table("order", "filled Wh")
-    for identity, fill in result["fills"].items():
-        table.add_row(identity, str(fill))
+    labels = result.get("labels")
+    if labels is None:
+        table = Table("order", "filled Wh")
+        for identity, fill in result["fills"].items():
+            table.add_row(identity, str(fill))
+    else:
+        console.print(f"labels for {labels['green']} Wh at {labels['premium']} micro-token/kWh")
+        table = Table("order", "filled Wh", "labelled Wh")
+        for identity, fill in result["fills"].items():
+            table.add_row(identity, str(fill), str(labels["labelled"].get(identity, 0)))
     console.print(table)

@@ -30,7 +30,7 @@ ORDERS_PER_TRANSACTION = 700
 """Single orders in one transaction, likewise."""
 
 RECORDS_PER_TRANSACTION = 6_000
-"""Records of a market in one transaction of its clearing: below 128 KiB, 8 M gas."""
+"""Records of a market in one transaction of its clearing or labels: below 128 KiB, 8 and 10 M gas."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
