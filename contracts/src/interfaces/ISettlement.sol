@@ -1,66 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice Where a line stands in proposed bills.
-/// @param line The line, docs/protocol.md section 7.
-/// @param position Its position in the account's subtree.
-/// @param subtreeSiblings Nodes beside the path within the subtree, 160 bytes each, from below.
-/// @param account Account of the account node.
-/// @param accountIndex Position of the account node.
-/// @param upperSiblings Nodes beside the path above the account node.
-struct LineProof {
-    bytes line;
-    uint32 position;
-    bytes subtreeSiblings;
-    uint32 account;
-    uint32 accountIndex;
-    bytes upperSiblings;
-}
-
-/// @notice The true leaf of a fill tree at the index of a reference: record and prefixes [Wh].
-struct OrderProof {
-    bytes16 record;
-    uint48 prefix;
-    uint48 labelPrefix;
-    bytes32[] siblings;
-}
-
-/// @notice A true nomination; `entry` is empty where none is shown.
-/// @param entry Preimage of the leaf but for its tag: account u32, slot u32, seq u32, wh.
-struct NominationProof {
-    uint32 batch;
-    uint32 leaf;
-    bytes entry;
-    bytes32[] siblings;
-}
-
-/// @notice The true meter leaf of the line's account, product and slot.
-struct MeterProof {
-    uint32 index;
-    uint32 importWh;
-    uint32 exportWh;
-    uint8 quality;
-    bytes32 salt;
-    bytes siblings;
-}
-
-/// @notice A meter leaf beside the place where an account's own would stand.
-struct MeterNeighbour {
-    uint32 account;
-    MeterProof leaf;
-}
-
-/// @notice Everything from which a line follows.
-/// @param orders One per reference, in their order.
-/// @param retailPrices The reported vector of feed 0.
-/// @param imbalancePrices The reported vector of feed 1.
-struct LineEvidence {
-    OrderProof[] orders;
-    NominationProof nomination;
-    MeterProof meter;
-    bytes retailPrices;
-    bytes imbalancePrices;
-}
+import {Reason} from "../types/Bills.sol";
+import {OrderProof, PositionProof} from "../types/Evidence.sol";
+import {Market} from "../types/Market.sol";
+import {ICourt} from "./ICourt.sol";
 
 /// @notice State of proposed bills.
 enum BillState {
@@ -86,7 +30,7 @@ enum Payout {
 /// @param day Trading day.
 /// @param proposer Account that put up the bond.
 /// @param count Number of accounts.
-/// @param proposedAt Start of the challenge window [unix s].
+/// @param closesAt End of the challenge window [unix s].
 /// @param state Where they stand.
 /// @param bond Deposit of the proposer [nano-token].
 /// @param payout What is done next.
@@ -100,7 +44,7 @@ struct Bills {
     uint32 day;
     uint32 proposer;
     uint32 count;
-    uint40 proposedAt;
+    uint40 closesAt;
     BillState state;
     uint64 bond;
     Payout payout;
@@ -127,15 +71,13 @@ interface ISettlement {
         uint64 bond
     );
 
-    /// @notice A wrong line was shown.
+    /// @notice The bills were refuted; half of the bond went to the challenger, the rest to the reserve.
     event BillsVoided(
-        uint32 indexed community,
-        uint32 indexed day,
-        uint256 indexed id,
-        uint32 challenger,
-        uint32 account,
-        uint32 position
+        uint32 indexed community, uint32 indexed day, uint256 indexed id, uint32 challenger, Reason reason
     );
+
+    /// @notice The window for challenges ends later, as a demanded node was shown.
+    event WindowRestarted(uint256 indexed id, uint256 closesAt);
 
     /// @notice The bills stand, and the day's locks are in the pot.
     event BillsFinal(uint32 indexed community, uint32 indexed day, uint256 indexed id, uint256 released);
@@ -156,6 +98,13 @@ interface ISettlement {
     /// @param entries Of those that receive, each: account u32, amount u64.
     event Credited(uint32 indexed community, uint32 indexed day, uint32 first, bytes entries);
 
+    /// @notice Nobody billed the day; its locks are in the pot, from which every trade is paid as delivered.
+    event SettledAlone(uint32 indexed community, uint32 indexed day, uint256 released);
+
+    /// @notice Records of such a day were paid.
+    /// @param entries Each: account u32, amount u64.
+    event PaidAlone(uint32 indexed community, uint32 indexed day, bytes entries);
+
     /// @notice The day has final bills.
     error DayFinal(uint32 community, uint32 day);
     /// @notice Bills of the day are not due before.
@@ -164,7 +113,7 @@ interface ISettlement {
     error MarketsOpen(uint256 count);
     /// @notice Prices or meters of the day were not reported yet.
     error ReportsMissing(uint32 community, uint32 day);
-    /// @notice The trades of the root do not cancel.
+    /// @notice The trades of the root do not cancel, though no slot was curtailed.
     error TradesNotZero(int128 wh, int128 money);
     /// @notice The root does not release exactly the day's locks.
     error LocksMismatch(int128 released, uint256 locked);
@@ -174,16 +123,22 @@ interface ISettlement {
     error BondNotCovered(uint32 account, uint256 bond);
     /// @notice The bills are in another state.
     error WrongState(uint256 id, BillState state);
-    /// @notice The window for challenges has passed.
-    error WindowClosed(uint256 id);
+    /// @notice Demands to see nodes of the bills are open.
+    error DemandsOpen(uint256 id, uint256 count);
+    /// @notice Bills of the day are proposed; they must end first.
+    error ProposalsOpen(uint256 count);
+    /// @notice The day was settled without bills.
+    error DaySettledAlone(uint32 community, uint32 day);
+    /// @notice The day was not settled without bills.
+    error NotSettledAlone(uint32 community, uint32 day);
+    /// @notice The caller is not the court.
+    error NotCourt(address caller);
     /// @notice The next payment is of another kind.
     error WrongPayout(uint256 id, Payout next);
     /// @notice The nodes do not lead to the proposed root.
     error RootMismatch();
     /// @notice The evidence is not what the chain knows.
     error InvalidEvidence();
-    /// @notice The line is right.
-    error LineHolds();
     /// @notice A party cannot pay what it owes; it must deposit.
     error PartyUnfunded(uint32 account, uint256 need);
 
@@ -202,27 +157,14 @@ interface ISettlement {
         bytes32 contentHash
     ) external returns (uint256 id);
 
-    /// @notice Voids bills by a line that does not follow from the chain; half the bond goes to the challenger.
+    /// @notice Voids bills; half the bond goes to the challenger. Court only.
     /// @param challenger Account that receives the reward.
-    function challengeLine(
-        uint256 id,
-        LineProof calldata proof,
-        LineEvidence calldata evidence,
-        uint32 challenger
-    ) external;
+    function voidBills(uint256 id, uint32 challenger, Reason reason) external;
 
-    /// @notice Voids bills by a line of an account that has no meter leaf in that slot.
-    /// @param neighbours The adjacent leaves between which its own would stand, one at either end of the accounts,
-    /// none where the slot has no leaves.
-    /// @param challenger Account that receives half of the bond.
-    function challengeUnmetered(
-        uint256 id,
-        LineProof calldata proof,
-        MeterNeighbour[] calldata neighbours,
-        uint32 challenger
-    ) external;
+    /// @notice Lets the window of open bills begin anew. Court only.
+    function restartWindow(uint256 id) external;
 
-    /// @notice Makes bills final after their window and returns the bond.
+    /// @notice Makes bills final after their window, when no demand is open, and returns the bond.
     function finalise(uint256 id) external;
 
     /// @notice Returns the bond of bills that lost no challenge, once other bills of the day are final.
@@ -240,6 +182,32 @@ interface ISettlement {
     /// @param nodes As in `debit`.
     /// @param siblings As in `debit`.
     function credit(uint256 id, bytes calldata nodes, bytes calldata siblings) external;
+
+    /// @notice Ends a day that has no final bills 14 days after they were due: its locks move to the pot, and every trade
+    /// counts as delivered. Not while bills are proposed.
+    function settleAlone(uint32 community, uint32 day) external;
+
+    /// @notice Pays orders of such a day; those that were paid are passed over.
+    /// @param indices Of the records in the market, one per proof.
+    function settleAloneOrders(Market market, uint32[] calldata indices, OrderProof[] calldata proofs)
+        external;
+
+    /// @notice Pays positions of an account of such a day; those that were paid are passed over.
+    /// @param indices Of the records among the account's positions of product and day, one per proof.
+    function settleAlonePositions(
+        uint32 community,
+        uint8 product,
+        uint32 account,
+        uint32 day,
+        uint32[] calldata indices,
+        PositionProof[] calldata proofs
+    ) external;
+
+    /// @notice True for a day that was settled without bills, and what is left in its pot [nano-token].
+    function aloneOf(uint32 community, uint32 day) external view returns (bool alone, uint256 pot);
+
+    /// @notice Judge of the challenges.
+    function court() external view returns (ICourt);
 
     /// @notice Bills by number; numbers start at 1.
     function billsOf(uint256 id) external view returns (Bills memory);

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Line, Tariff} from "../types/Bills.sol";
+import {BillNode, Line, Tariff, pair} from "../types/Bills.sol";
 import {Wire} from "./Wire.sol";
 
 /// @notice Layout and pricing of a line of the bills.
 library BillLine {
     using Wire for bytes;
 
-    uint256 internal constant HEAD_BYTES = 142;
-    uint256 internal constant REFERENCE_BYTES = 9;
-    uint256 internal constant MAX_REFERENCES = 64;
+    uint256 internal constant BYTES = 178;
 
-    /// @notice The line is shorter than its fixed part.
-    error MalformedLine(uint256 length);
-
-    /// @notice Reads the fixed part; `references` is the number of whole references behind it.
+    /// @notice Reads a line of `BYTES` bytes.
     function read(bytes calldata wire) internal pure returns (Line memory line) {
-        if (wire.length < HEAD_BYTES) revert MalformedLine(wire.length);
         uint256 head = wire.word(0);
         line.account = uint32(head >> 224);
         line.product = uint8(head >> 216);
@@ -36,17 +30,19 @@ library BillLine {
         line.gridFee = _i128(wire, 94);
         line.platformFee = _i128(wire, 110);
         line.lockRelease = _i128(wire, 126);
-        line.references = (wire.length - HEAD_BYTES) / REFERENCE_BYTES;
+        line.refCount = wire.u32(142);
+        line.refRoot = bytes32(wire.word(146));
     }
 
-    /// @notice Reference `i` of a line.
-    function referenceOf(bytes calldata wire, uint256 i)
-        internal
-        pure
-        returns (uint8 session, uint32 index, uint32 fill)
-    {
-        uint256 word = wire.word(HEAD_BYTES + i * REFERENCE_BYTES);
-        return (uint8(word >> 248), uint32(word >> 216), uint32(word >> 184));
+    /// @notice Root of the references as the line claims it.
+    function references(Line memory line) internal pure returns (BillNode memory) {
+        return BillNode(
+            line.refRoot,
+            pair(line.tradeWh, line.tradeMoney),
+            0,
+            pair(line.gridFee, line.platformFee),
+            pair(line.lockRelease, 0)
+        );
     }
 
     /// @notice Retail and imbalance money of trade, schedule and meter [Wh in, nano-token out].
@@ -56,17 +52,20 @@ library BillLine {
         pure
         returns (int256 retail, int256 imbalance)
     {
-        int256 short = _max(tariff.short, _max(tariff.importPrice, tariff.feedIn));
-        int256 long = _min(tariff.long, _min(tariff.feedIn, tariff.importPrice));
         int256 nominated = schedule - trade;
+        int256 long = _long(tariff);
         if (nominated >= 0) {
-            retail = nominated * tariff.importPrice;
+            int256 covered = _min(_min(nominated, tariff.supplyWh), _max(meter, 0));
+            retail = covered * tariff.supplyPrice + (nominated - covered) * tariff.importPrice;
         } else {
             int256 paid = _min(-nominated, _max(-meter, 0));
-            retail = -(paid * tariff.feedIn + (-nominated - paid) * long);
+            int256 covered = _min(paid, tariff.feedInPackageWh);
+            retail =
+            -(covered * tariff.feedInPackagePrice + (paid - covered) * tariff.feedIn + (-nominated - paid)
+                    * long);
         }
         int256 deviation = meter - schedule;
-        imbalance = deviation > 0 ? deviation * short : deviation * long;
+        imbalance = deviation > 0 ? deviation * _short(tariff) : deviation * long;
     }
 
     /// @notice Billed energy and money of a meter leaf; an estimated one is billed at the dearest candidate.
@@ -81,17 +80,32 @@ library BillLine {
         if (!estimated) {
             meter = importWh - exportWh;
             (retail, imbalance) = legs(trade, schedule, meter, tariff);
-            return (meter, retail, imbalance);
-        }
-        meter = _max(schedule, 0);
-        (retail, imbalance) = legs(trade, schedule, meter, tariff);
-        int256[2] memory others = [importWh, int256(0)];
-        for (uint256 i = 0; i < 2; ++i) {
-            (int256 otherRetail, int256 otherImbalance) = legs(trade, schedule, others[i], tariff);
-            if (otherRetail + otherImbalance > retail + imbalance) {
-                (meter, retail, imbalance) = (others[i], otherRetail, otherImbalance);
+        } else {
+            meter = _max(schedule, 0);
+            (retail, imbalance) = legs(trade, schedule, meter, tariff);
+            int256[2] memory others = [importWh, int256(0)];
+            for (uint256 i = 0; i < 2; ++i) {
+                (int256 otherRetail, int256 otherImbalance) = legs(trade, schedule, others[i], tariff);
+                if (otherRetail + otherImbalance > retail + imbalance) {
+                    (meter, retail, imbalance) = (others[i], otherRetail, otherImbalance);
+                }
             }
         }
+        retail += tariff.dailyFee;
+    }
+
+    /// @dev Price of missing energy: no price of energy that was bought in time is above it.
+    function _short(Tariff memory tariff) private pure returns (int256 short) {
+        short = _max(tariff.short, _max(tariff.importPrice, tariff.feedIn));
+        if (tariff.supplyWh > 0) short = _max(short, tariff.supplyPrice);
+        if (tariff.feedInPackageWh > 0) short = _max(short, tariff.feedInPackagePrice);
+    }
+
+    /// @dev Price of energy left over: no price of energy that was sold in time is below it.
+    function _long(Tariff memory tariff) private pure returns (int256 long) {
+        long = _min(tariff.long, _min(tariff.feedIn, tariff.importPrice));
+        if (tariff.supplyWh > 0) long = _min(long, tariff.supplyPrice);
+        if (tariff.feedInPackageWh > 0) long = _min(long, tariff.feedInPackagePrice);
     }
 
     function _i128(bytes calldata wire, uint256 offset) private pure returns (int128) {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {BillNode, Line, dueOf, high, pair} from "../types/Bills.sol";
+import {BillNode, dueOf, high} from "../types/Bills.sol";
 import {Wire} from "./Wire.sol";
 
 /// @notice The bill tree: hash `keccak(tag, left, sums of left, right, sums of right)`, sums added; see docs/proofs.md [5].
 library BillTree {
     using Wire for bytes;
 
-    uint8 private constant LINE = 2;
-    uint8 private constant NODE = 3;
-    uint8 private constant ACCOUNT = 4;
+    uint8 internal constant LINE = 2;
+    uint8 internal constant NODE = 3;
+    uint8 internal constant ACCOUNT = 4;
+    uint8 internal constant REFERENCE = 6;
 
-    uint256 private constant NODE_BYTES = 160;
-    uint256 private constant ACCOUNT_BYTES = 164;
+    /// @dev A node on the wire: hash and sums.
+    uint256 internal constant NODE_BYTES = 160;
+    uint256 internal constant ACCOUNT_BYTES = 164;
 
     /// @notice A proof has too few or too many siblings, or no such position exists.
     error InvalidProof();
@@ -21,28 +23,6 @@ library BillTree {
     error InvalidChunk(uint256 first, uint256 length);
     /// @notice Two sums exceed 128 bits.
     error SumOverflow();
-
-    /// @notice Node of a line.
-    function lineNode(bytes calldata wire, Line memory line) internal pure returns (BillNode memory) {
-        return BillNode(
-            keccak256(abi.encodePacked(LINE, wire)),
-            pair(line.tradeWh, line.tradeMoney),
-            pair(line.retail, line.imbalance),
-            pair(line.gridFee, line.platformFee),
-            pair(line.lockRelease, 0)
-        );
-    }
-
-    /// @notice Node of an account over the top of its subtree.
-    function accountNode(uint32 account, BillNode memory top) internal pure returns (BillNode memory node) {
-        node.hash = keccak256(
-            abi.encodePacked(ACCOUNT, account, top.hash, top.trade, top.legs, top.fees, top.settled)
-        );
-        node.trade = top.trade;
-        node.legs = top.legs;
-        node.fees = top.fees;
-        node.settled = _withDebit(top.settled, top.due());
-    }
 
     /// @notice Climbs from a node at `index` of `count` nodes to the top, an odd last node being promoted.
     /// @param siblings Nodes beside the path, 160 bytes each, from below.
@@ -57,7 +37,7 @@ library BillTree {
             bool promoted = index + 1 == count && count & 1 == 1;
             if (!promoted) {
                 if (used + NODE_BYTES > siblings.length) revert InvalidProof();
-                BillNode memory sibling = _read(siblings, used);
+                BillNode memory sibling = read(siblings, used);
                 used += NODE_BYTES;
                 node = index & 1 == 0 ? join(node, sibling) : join(sibling, node);
             }
@@ -141,6 +121,14 @@ library BillTree {
         _joinInto(_pointer(node), both);
     }
 
+    /// @notice Node on the wire, of which the caller knows that it is there.
+    function read(bytes calldata wire, uint256 offset) internal pure returns (BillNode memory node) {
+        // The caller has checked that 160 bytes are there.
+        assembly ("memory-safe") {
+            calldatacopy(node, add(wire.offset, offset), NODE_BYTES)
+        }
+    }
+
     function _isEmpty(BillNode memory node) private pure returns (bool) {
         return uint256(node.hash) | node.trade | node.legs | node.fees | node.settled == 0;
     }
@@ -214,13 +202,6 @@ library BillTree {
     function _pointer(BillNode memory node) private pure returns (uint256 pointer) {
         assembly ("memory-safe") {
             pointer := node
-        }
-    }
-
-    function _read(bytes calldata wire, uint256 offset) private pure returns (BillNode memory node) {
-        // The caller has checked that 160 bytes are there.
-        assembly ("memory-safe") {
-            calldatacopy(node, add(wire.offset, offset), NODE_BYTES)
         }
     }
 

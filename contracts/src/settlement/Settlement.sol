@@ -4,53 +4,58 @@ pragma solidity ^0.8.30;
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICallAuction} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
+import {ICourt} from "../interfaces/ICourt.sol";
 import {IOracle} from "../interfaces/IOracle.sol";
+import {IPackagePrices} from "../interfaces/IPackagePrices.sol";
+import {IPositions} from "../interfaces/IPositions.sol";
 import {ISchedules} from "../interfaces/ISchedules.sol";
-import {
-    BillState,
-    Bills,
-    ISettlement,
-    LineEvidence,
-    LineProof,
-    MeterNeighbour,
-    Payout
-} from "../interfaces/ISettlement.sol";
+import {BillState, Bills, ISettlement, Payout} from "../interfaces/ISettlement.sol";
 import {Amounts} from "../libraries/Amounts.sol";
-import {BillLine} from "../libraries/BillLine.sol";
 import {BillTree} from "../libraries/BillTree.sol";
-import {BillNode, Line, pair} from "../types/Bills.sol";
-import {Rules, dayStart} from "../types/Rules.sol";
-import {LineCheck} from "./LineCheck.sol";
+import {BillNode, Reason, pair} from "../types/Bills.sol";
+import {Rules} from "../types/Rules.sol";
+import {Court} from "./Court.sol";
+import {WithoutBills} from "./WithoutBills.sol";
 
 /// @title Settlement
-/// @notice Bills of a day become final when nobody refutes a line in time; then money moves once: debits, parties,
+/// @notice Bills of a day become final when nobody refutes them in time; then money moves once: debits, parties,
 /// credits. See docs/proofs.md [5] to [7].
-contract Settlement is LineCheck {
+contract Settlement is WithoutBills {
     using BillTree for BillNode;
 
-    IAccounts private immutable _accounts;
+    IOracle private immutable _oracle;
+
+    /// @inheritdoc ISettlement
+    ICourt public immutable court;
 
     /// @inheritdoc ISettlement
     uint256 public proposalCount;
 
-    /// @inheritdoc ISettlement
-    mapping(uint32 community => mapping(uint32 day => uint256 id)) public finalOf;
-
     mapping(uint256 id => Bills) private _bills;
 
-    /// @param accounts Must grant this contract `Module.Settlement`.
+    modifier onlyCourt() {
+        if (msg.sender != address(court)) revert NotCourt(msg.sender);
+        _;
+    }
+
+    /// @param accounts Must grant this contract and its court `Module.Settlement`.
     /// @param communities Rules of the bills.
     /// @param auction Fills.
     /// @param schedules Nominations.
     /// @param oracle Prices and meters.
+    /// @param positions Trades of the other forms, and curtailments.
+    /// @param packages Prices of homes, zero where there are none.
     constructor(
         IAccounts accounts,
         ICommunities communities,
         ICallAuction auction,
         ISchedules schedules,
-        IOracle oracle
-    ) LineCheck(communities, auction, schedules, oracle) {
-        _accounts = accounts;
+        IOracle oracle,
+        IPositions positions,
+        IPackagePrices packages
+    ) WithoutBills(accounts, communities, auction, positions) {
+        _oracle = oracle;
+        court = new Court(accounts, communities, auction, schedules, oracle, positions, packages);
     }
 
     /// @inheritdoc ISettlement
@@ -63,8 +68,12 @@ contract Settlement is LineCheck {
         uint32 count,
         bytes32 contentHash
     ) external returns (uint256 id) {
-        uint64 bond = _checkDay(community, day);
-        if (sums[0] != 0 || sums[1] != 0) revert TradesNotZero(sums[0], sums[1]);
+        Rules memory rules = _checkDay(community, day);
+        uint64 bond = rules.bond;
+        // [5] Curtailed trades are rounded, so that both sides may differ.
+        if ((sums[0] != 0 || sums[1] != 0) && _positions.curtailedSlots(community, day) == 0) {
+            revert TradesNotZero(sums[0], sums[1]);
+        }
         uint256 locked = _accounts.lockTotal(community, day);
         if (sums[6] != int256(locked)) revert LocksMismatch(sums[6], locked);
         // Without accounts there is no line that could refute the sums.
@@ -78,56 +87,46 @@ contract Settlement is LineCheck {
         bills.day = day;
         bills.proposer = proposer;
         bills.count = count;
-        bills.proposedAt = uint40(block.timestamp);
+        bills.closesAt = uint40(block.timestamp + rules.billWindow);
         bills.state = BillState.Open;
         bills.bond = bond;
+        ++_days[community][day].open;
         emit BillsProposed(community, day, id, proposer, root, sums, count, contentHash, bond);
         if (_debit(proposer, bond) != bond) revert BondNotCovered(proposer, bond);
     }
 
     /// @inheritdoc ISettlement
-    function challengeLine(
-        uint256 id,
-        LineProof calldata proof,
-        LineEvidence calldata evidence,
-        uint32 challenger
-    ) external {
+    function voidBills(uint256 id, uint32 challenger, Reason reason) external onlyCourt {
         Bills storage bills = _inState(id, BillState.Open);
-        Rules memory rules = _communities.rulesAt(bills.community, bills.day);
-        if (block.timestamp >= bills.proposedAt + rules.billWindow) revert WindowClosed(id);
-        Line memory line = BillLine.read(proof.line);
-        _requireIncluded(bills, rules, proof, line);
-        if (!_isWrong(bills.community, bills.day, rules, proof, line, evidence)) revert LineHolds();
-        _void(id, bills, proof, challenger);
+        _end(bills, BillState.Void);
+        // [6] The rest is lost, so that challenging oneself costs as well.
+        uint64 reward = bills.bond / 2;
+        emit BillsVoided(bills.community, bills.day, id, challenger, reason);
+        _credit(challenger, reward);
+        _accounts.reserveFromPot(bills.bond - reward);
     }
 
     /// @inheritdoc ISettlement
-    function challengeUnmetered(
-        uint256 id,
-        LineProof calldata proof,
-        MeterNeighbour[] calldata neighbours,
-        uint32 challenger
-    ) external {
+    function restartWindow(uint256 id) external onlyCourt {
         Bills storage bills = _inState(id, BillState.Open);
-        Rules memory rules = _communities.rulesAt(bills.community, bills.day);
-        if (block.timestamp >= bills.proposedAt + rules.billWindow) revert WindowClosed(id);
-        Line memory line = BillLine.read(proof.line);
-        _requireIncluded(bills, rules, proof, line);
-        if (!_isUnmetered(bills.community, line, neighbours)) revert LineHolds();
-        _void(id, bills, proof, challenger);
+        uint256 until = block.timestamp + _communities.rulesAt(bills.community, bills.day).billWindow;
+        bills.closesAt = uint40(until);
+        emit WindowRestarted(id, until);
     }
 
     /// @inheritdoc ISettlement
     function finalise(uint256 id) external {
         Bills storage bills = _inState(id, BillState.Open);
         (uint32 community, uint32 day) = (bills.community, bills.day);
-        if (finalOf[community][day] != 0) revert DayFinal(community, day);
-        uint256 until = bills.proposedAt + _communities.rulesAt(community, day).billWindow;
-        if (block.timestamp < until) revert TooEarly(until);
+        _requireUnsettled(community, day);
+        if (block.timestamp < bills.closesAt) revert TooEarly(bills.closesAt);
+        uint256 demands = court.openDemands(id);
+        if (demands != 0) revert DemandsOpen(id, demands);
 
-        bills.state = BillState.Final;
+        _end(bills, BillState.Final);
         bills.payout = bills.count == 0 ? Payout.Parties : Payout.Debits;
-        finalOf[community][day] = id;
+        // Numbers of proposals are far below 2**128.
+        _days[community][day].finalId = uint128(id);
         uint256 released = _accounts.releaseLocks(community, day);
         // All money is below 2**62.
         bills.pot = uint64(released);
@@ -138,10 +137,9 @@ contract Settlement is LineCheck {
     /// @inheritdoc ISettlement
     function reclaimBond(uint256 id) external {
         Bills storage bills = _inState(id, BillState.Open);
-        if (finalOf[bills.community][bills.day] == 0) revert WrongState(id, BillState.Open);
-        uint256 until = bills.proposedAt + _communities.rulesAt(bills.community, bills.day).billWindow;
-        if (block.timestamp < until) revert TooEarly(until);
-        bills.state = BillState.Superseded;
+        if (finalOf(bills.community, bills.day) == 0) revert WrongState(id, BillState.Open);
+        if (block.timestamp < bills.closesAt) revert TooEarly(bills.closesAt);
+        _end(bills, BillState.Superseded);
         _returnBond(id, bills);
     }
 
@@ -172,7 +170,7 @@ contract Settlement is LineCheck {
         uint32[3] memory parties = [rules.retailer, rules.gridOperator, rules.platform];
         int256[3] memory amounts = [
             sums[2] - int256(uint256(bills.retailClaim)),
-            int256(sums[3]) + sums[4] - int256(uint256(bills.operatorClaim)),
+            int256(sums[1]) + sums[3] + sums[4] - int256(uint256(bills.operatorClaim)),
             int256(sums[5])
         ];
         uint64 pot = bills.pot;
@@ -213,6 +211,11 @@ contract Settlement is LineCheck {
     /// @inheritdoc ISettlement
     function billsOf(uint256 id) external view returns (Bills memory) {
         return _bills[id];
+    }
+
+    /// @inheritdoc ISettlement
+    function finalOf(uint32 community, uint32 day) public view returns (uint256 id) {
+        return _days[community][day].finalId;
     }
 
     /// @dev Records what was taken and what is claimed of whom; returns the event's entries.
@@ -260,24 +263,26 @@ contract Settlement is LineCheck {
         if (cursor == bills.count) bills.payout = next;
     }
 
-    /// @dev The day can be billed; returns the bond.
-    function _checkDay(uint32 community, uint32 day) private view returns (uint64 bond) {
-        Rules memory rules = _communities.rulesAt(community, day);
-        uint256 from = uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay;
+    /// @dev No proposal of the day is open any more because of these bills.
+    function _end(Bills storage bills, BillState state) private {
+        bills.state = state;
+        --_days[bills.community][bills.day].open;
+    }
+
+    /// @dev The day can be billed, by these rules.
+    function _checkDay(uint32 community, uint32 day) private view returns (Rules memory rules) {
+        rules = _communities.rulesAt(community, day);
+        uint256 from = _billsFrom(rules, day);
         if (block.timestamp < from) revert TooEarly(from);
-        if (finalOf[community][day] != 0) revert DayFinal(community, day);
+        _requireUnsettled(community, day);
         uint256 open = _auction.openMarkets(community, day);
         if (open != 0) revert MarketsOpen(open);
         if (!_oracle.isComplete(community, day)) revert ReportsMissing(community, day);
-        return rules.bond;
     }
 
-    function _void(uint256 id, Bills storage bills, LineProof calldata proof, uint32 challenger) private {
-        bills.state = BillState.Void;
-        uint64 reward = bills.bond / 2;
-        emit BillsVoided(bills.community, bills.day, id, challenger, proof.account, proof.position);
-        _credit(challenger, reward);
-        _accounts.reserveFromPot(bills.bond - reward);
+    function _requireUnsettled(uint32 community, uint32 day) private view {
+        if (finalOf(community, day) != 0) revert DayFinal(community, day);
+        if (_days[community][day].alone) revert DaySettledAlone(community, day);
     }
 
     function _areZero(int128[8] calldata sums) private pure returns (bool) {
@@ -287,20 +292,7 @@ contract Settlement is LineCheck {
         return true;
     }
 
-    function _requireIncluded(
-        Bills storage bills,
-        Rules memory rules,
-        LineProof calldata proof,
-        Line memory line
-    ) private view {
-        BillNode memory top = BillTree.lineNode(proof.line, line)
-            .climb(proof.position, _positions(rules), proof.subtreeSiblings);
-        BillNode memory root = BillTree.accountNode(proof.account, top)
-            .climb(proof.accountIndex, bills.count, proof.upperSiblings);
-        if (root.commitment() != bills.commitment) revert RootMismatch();
-    }
-
-    /// @dev Final bills and the what the accounts owe, from the cursor on.
+    /// @dev Final bills and what the accounts owe, from the cursor on.
     function _nextChunk(uint256 id, Payout kind, bytes calldata nodes, bytes calldata siblings)
         private
         view
