@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LineEvidence, LineProof} from "../src/interfaces/ISettlement.sol";
+import {LineEvidence, Path} from "../src/types/Evidence.sol";
 import {TradingDay} from "./support/TradingDay.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -64,9 +64,9 @@ contract GasOfDayTest is TradingDay {
         line[77] ^= 0x01;
         altered[0][FIRST_HOME] = line;
         uint256 id = _propose(_root());
-        LineProof memory proof = _lineProof(FIRST_HOME, 0);
+        Path memory path = _pathToLine(FIRST_HOME, 0);
         LineEvidence memory evidence = _evidence(FIRST_HOME, 0);
-        settlement.challengeLine(id, proof, evidence, FIRST_HOME);
+        court.challengeLine(id, path, evidence, FIRST_HOME);
         uint256 gas = vm.snapshotGasLastCall(GROUP, "challenge of a line");
         vm.assertLe(gas, 500_000, "challenge <= 500k");
     }

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {
-    BillState,
-    Bills,
-    ISettlement,
-    LineEvidence,
-    LineProof,
-    Payout
-} from "../src/interfaces/ISettlement.sol";
+import {ICourt} from "../src/interfaces/ICourt.sol";
+import {BillState, Bills, ISettlement, Payout} from "../src/interfaces/ISettlement.sol";
+import {LineEvidence, OrderProof, Path, PositionProof} from "../src/types/Evidence.sol";
 import {TradingDay} from "./support/TradingDay.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -112,68 +107,18 @@ contract SettlementTest is TradingDay {
         vm.assertEq(pot, 0, "pot");
     }
 
-    function test_every_honest_line_survives_its_challenge() public {
-        uint256 id = _propose(_root());
-        for (uint32 home = FIRST_HOME; home <= lastHome; ++home) {
-            for (uint32 slot = 0; slot < 8; ++slot) {
-                this.survive(id, home, slot);
-            }
-        }
-    }
-
-    function test_every_altered_byte_of_a_line_falls() public {
-        _eachByteFalls(A, 0);
-        _eachByteFalls(C, 3);
-    }
-
     function test_a_challenge_splits_the_bond() public {
         bytes memory line = _line(A, 0);
         line[61] = 0x01;
         altered[0][A] = line;
         uint256 id = _propose(_root());
         uint256 free = accounts.freeOf(B);
-        settlement.challengeLine(id, _lineProof(A, 0), _evidence(A, 0), B);
+        court.challengeLine(id, _pathToLine(A, 0), _evidence(A, 0), B);
         vm.assertEq(accounts.freeOf(B), free + BOND / 2);
         vm.assertEq(accounts.reserve(), BOND - BOND / 2);
         vm.warp(BILLS_FROM + 86_400);
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, id, BillState.Void));
         settlement.finalise(id);
-    }
-
-    function test_a_line_without_its_nomination_falls_to_the_nomination() public {
-        // The line claims that nothing was nominated, or the older of two nominations.
-        Nominated memory newest = nominated[0][A];
-        nominated[0][A] = Nominated(0, 0, 0, 0);
-        _fallsTo(A, 0, newest);
-        nominated[0][A] = Nominated(1, 0, 0, 1500);
-        _fallsTo(A, 0, newest);
-    }
-
-    function test_false_evidence_refutes_nothing() public {
-        uint256 id = _propose(_root());
-        LineProof memory proof = _lineProof(A, 0);
-        LineEvidence memory evidence = _evidence(A, 0);
-        evidence.orders[0].prefix = 1;
-        vm.expectRevert(ISettlement.InvalidEvidence.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-        evidence = _evidence(A, 0);
-        evidence.meter.importWh += 1;
-        vm.expectRevert(ISettlement.InvalidEvidence.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-        evidence = _evidence(A, 0);
-        evidence.retailPrices[3] = 0x01;
-        vm.expectRevert(ISettlement.InvalidEvidence.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-        evidence = _evidence(A, 0);
-        evidence.nomination = _nominationProof(0);
-        vm.expectRevert(ISettlement.InvalidEvidence.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-        evidence.nomination.entry[15] = 0x01;
-        vm.expectRevert(ISettlement.InvalidEvidence.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-        proof.accountIndex = 1;
-        vm.expectRevert();
-        settlement.challengeLine(id, proof, _evidence(A, 0), B);
     }
 
     function test_bills_are_refused_before_the_day_is_complete() public {
@@ -209,10 +154,10 @@ contract SettlementTest is TradingDay {
         settlement.debit(id, wire, "");
         uint256 rival = _propose(_root());
         vm.warp(BILLS_FROM + 86_400);
-        LineProof memory proof = _lineProof(A, 0);
+        Path memory path = _pathToLine(A, 0);
         LineEvidence memory evidence = _evidence(A, 0);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.WindowClosed.selector, id));
-        settlement.challengeLine(id, proof, evidence, B);
+        vm.expectRevert(abi.encodeWithSelector(ICourt.WindowClosed.selector, id));
+        court.challengeLine(id, path, evidence, B);
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, rival, BillState.Open));
         settlement.reclaimBond(rival);
         settlement.finalise(id);
@@ -245,67 +190,5 @@ contract SettlementTest is TradingDay {
             if (debits) settlement.debit(id, wire, siblings);
             else settlement.credit(id, wire, siblings);
         }
-    }
-
-    /// @dev Challenges an honest line; a call of its own, so that its memory is freed.
-    function survive(uint256 id, uint32 account, uint32 slot) external {
-        LineProof memory proof = _lineProof(account, slot);
-        LineEvidence memory evidence = _evidence(account, slot);
-        vm.expectRevert(ISettlement.LineHolds.selector);
-        settlement.challengeLine(id, proof, evidence, B);
-    }
-
-    /// @dev Proposes bills with an altered line and challenges it.
-    function fall(uint32 account, uint32 slot, bytes memory line) external {
-        altered[slot][account] = line;
-        _offset(_line(account, slot), line);
-        uint256 id = _propose(_root());
-        LineEvidence memory evidence = _evidence(account, slot);
-        // Where the claimed place holds another nomination, that one is shown.
-        uint256 batch = _uint(line, 37, 4);
-        if (batch < entries.length) evidence.nomination = _nominationProof(uint32(batch));
-        // A reference falls to the order that really is at its index.
-        for (uint256 i = 0; i < evidence.orders.length; ++i) {
-            uint256 index = _uint(line, 142 + 9 * i + 1, 4);
-            if (index < orders[slot].length) {
-                evidence.orders[i] = _orderProof(slot, uint32(index), _result(slot));
-            }
-        }
-        settlement.challengeLine(id, _lineProof(account, slot), evidence, B);
-        vm.assertEq(uint256(settlement.billsOf(id).state), uint256(BillState.Void));
-    }
-
-    function _eachByteFalls(uint32 account, uint32 slot) private {
-        bytes memory honest = _line(account, slot);
-        uint256 state = vm.snapshotState();
-        for (uint256 i = 0; i < honest.length; ++i) {
-            bytes memory line = bytes.concat(honest);
-            line[i] ^= 0x01;
-            this.fall(account, slot, line);
-            vm.revertToState(state);
-        }
-    }
-
-    /// @dev A second false line, of home 8 in slot 9, that offsets trade, money and locks of the first.
-    function _offset(bytes memory honest, bytes memory line) private {
-        (int128[8] memory a, int128[8] memory b) = (_lineNode(honest).sums, _lineNode(line).sums);
-        bytes memory other = _line(8, 9);
-        bytes memory trade = abi.encodePacked(int64(a[0] - b[0]), a[1] - b[1]);
-        for (uint256 i = 0; i < 24; ++i) {
-            other[9 + i] = trade[i];
-        }
-        bytes memory locks = abi.encodePacked(a[6] - b[6]);
-        for (uint256 i = 0; i < 16; ++i) {
-            other[126 + i] = locks[i];
-        }
-        altered[9][8] = other;
-    }
-
-    function _fallsTo(uint32 account, uint32 slot, Nominated memory shown) private {
-        LineEvidence memory evidence = _evidence(account, slot);
-        evidence.nomination = _nominationProof(shown.batch);
-        uint256 id = _propose(_root());
-        settlement.challengeLine(id, _lineProof(account, slot), evidence, B);
-        vm.assertEq(uint256(settlement.billsOf(id).state), uint256(BillState.Void));
     }
 }

@@ -11,12 +11,12 @@ import {Wire} from "./Wire.sol";
 /// @notice What one record traded in one slot.
 /// @param isBuy True for energy that was bought.
 /// @param wh Energy that counts, after curtailment [Wh].
-/// @param price What it is paid at [micro-token/kWh].
+/// @param money What the account pays for it, negative if it receives [nano-token].
 /// @param lock What the record locked for the slot, of the energy before curtailment [nano-token].
 struct Trade {
     bool isBuy;
     uint256 wh;
-    int256 price;
+    int256 money;
     uint256 lock;
 }
 
@@ -34,7 +34,7 @@ function sums(Trade memory trade, Rules memory rules) pure returns (BillNode mem
         } else {
             wh = -wh;
         }
-        node.trade = pair(int128(wh), int128(wh * trade.price));
+        node.trade = pair(int128(wh), int128(trade.money));
         node.settled = pair(int128(int256(trade.lock)), 0);
     }
 }
@@ -65,7 +65,7 @@ library Trades {
     ) internal pure returns (Trade memory trade) {
         trade.isBuy = record.isBuy();
         trade.wh = Clearing.fillOf(record, prefix, result) * permille / WHOLE;
-        trade.price = result.price;
+        trade.money = _money(trade, result.price);
         trade.lock = record.lock(_fee(rules), rules.shortCap);
     }
 
@@ -83,9 +83,9 @@ library Trades {
         if (slot < first || slot - first >= slots(record)) return trade;
         trade.isBuy = uint8(head >> 240) != 0;
         uint256 biased = uint32(head >> 112);
-        trade.price = unbias(biased);
         uint256 wh = record.u32(HEAD_BYTES + 4 * (slot - first));
         trade.wh = wh * permille / WHOLE;
+        trade.money = _money(trade, unbias(biased));
         trade.lock = lockOf(trade.isBuy, biased, wh, _fee(rules), rules.shortCap);
     }
 
@@ -97,6 +97,12 @@ library Trades {
     /// @notice Number of slots of a record of positions.
     function slots(bytes calldata record) internal pure returns (uint256) {
         return (record.length - HEAD_BYTES) / 4;
+    }
+
+    /// @dev Energy is below 2**32 and a price below 2**32 in magnitude.
+    function _money(Trade memory trade, int256 price) private pure returns (int256) {
+        int256 money = int256(trade.wh) * price;
+        return trade.isBuy ? money : -money;
     }
 
     function _fee(Rules memory rules) private pure returns (uint256) {

@@ -7,10 +7,12 @@ import {Accounts} from "../../src/core/Accounts.sol";
 import {Communities} from "../../src/core/Communities.sol";
 import {TestEuro} from "../../src/devnet/TestEuro.sol";
 import {Module} from "../../src/interfaces/IAccounts.sol";
+import {IPackagePrices} from "../../src/interfaces/IPackagePrices.sol";
 import {MeterValue} from "../../src/interfaces/IReporterBonds.sol";
 import {CallAuction} from "../../src/markets/CallAuction.sol";
 import {Positions} from "../../src/markets/Positions.sol";
 import {Oracle} from "../../src/oracle/Oracle.sol";
+import {Court} from "../../src/settlement/Court.sol";
 import {Schedules} from "../../src/settlement/Schedules.sol";
 import {Settlement} from "../../src/settlement/Settlement.sol";
 import {Market, marketOf} from "../../src/types/Market.sol";
@@ -55,6 +57,10 @@ abstract contract Town {
     Schedules internal schedules;
     Oracle internal oracle;
     Settlement internal settlement;
+    Court internal court;
+
+    /// @dev None unless a test sets it before all is deployed.
+    IPackagePrices internal packages;
 
     /// @dev Keys of three reporters in ascending order of their addresses.
     uint256[3] internal reporterKeys;
@@ -78,9 +84,11 @@ abstract contract Town {
         oracle = Oracle(vm.deployCode("Oracle.sol:Oracle", abi.encode(manager, accounts, communities)));
         settlement = Settlement(
             vm.deployCode(
-                "Settlement.sol:Settlement", abi.encode(accounts, communities, auction, schedules, oracle)
+                "Settlement.sol:Settlement",
+                abi.encode(accounts, communities, auction, schedules, oracle, positions, packages)
             )
         );
+        court = Court(address(settlement.court()));
         _deployForms();
         bytes4[] memory registration = new bytes4[](2);
         (registration[0], registration[1]) = (Accounts.register.selector, Accounts.approveMeter.selector);
@@ -99,6 +107,7 @@ abstract contract Town {
         manager.grantRole(1, REGISTRAR, 0);
         accounts.grantModule(address(auction), Module.Market);
         accounts.grantModule(address(settlement), Module.Settlement);
+        accounts.grantModule(address(court), Module.Settlement);
         vm.stopPrank();
         for (uint256 i = 0; i < 3; ++i) {
             _register();

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LineEvidence, LineProof, NominationProof, OrderProof} from "../../src/interfaces/ISettlement.sol";
 import {MeterValue} from "../../src/interfaces/IReporterBonds.sol";
+import {
+    LineEvidence,
+    MeterProof,
+    NominationProof,
+    OrderProof,
+    Path,
+    PositionProof,
+    ReferenceEvidence
+} from "../../src/types/Evidence.sol";
+import {Form} from "../../src/types/Form.sol";
+import {Agreement} from "../../src/types/Position.sol";
+import {HomePackage} from "./FixedPackages.sol";
 import {PlainOrder, PlainResult} from "./PlainAuction.sol";
 import {Trading} from "./Trading.sol";
 import {vm} from "./Vm.sol";
@@ -28,6 +39,9 @@ abstract contract TradingDay is Trading {
     }
 
     uint256 internal constant POSITIONS = 64;
+    uint256 internal constant PAIR_BYTES = 320;
+    uint256 internal constant LINE_BYTES = 178;
+    uint256 internal constant REF_BYTES = 13;
     int32 internal constant IMPORT = 150_000;
     int32 internal constant FEED_IN = 40_000;
     int32 internal constant SHORT = 400_000;
@@ -38,10 +52,59 @@ abstract contract TradingDay is Trading {
     /// @dev Entry of the only leaf of each batch.
     bytes[] internal entries;
 
-    /// @dev Lines that the bills carry in place of the honest ones.
+    /// @dev Records of an account's positions of the day.
+    mapping(uint32 account => bytes[]) internal records;
+    /// @dev What was taken off a slot [permille].
+    mapping(uint32 slotOfDay => uint256) internal curtailed;
+    /// @dev Packages as the town's contract of packages knows them.
+    mapping(uint32 account => HomePackage) internal homePackages;
+
+    /// @dev Lines that the bills carry in place of the honest ones, or none at all.
     mapping(uint32 slotOfDay => mapping(uint32 account => bytes)) internal altered;
+    mapping(uint32 slotOfDay => mapping(uint32 account => bool)) internal omitted;
+    /// @dev References that a line carries in place of the honest ones.
+    mapping(uint32 slotOfDay => mapping(uint32 account => bytes[])) internal alteredRefs;
+    /// @dev Nodes that the bills claim where the node with this hash belongs.
+    mapping(bytes32 hash => Node) internal claimed;
+    /// @dev Hash of a node that the bills claim to be empty, with its sums.
+    bytes32 internal emptied;
+    /// @dev Accounts of the bills in their order, all homes where it is empty.
+    uint32[] internal listed;
 
     uint32 internal lastHome;
+
+    // ---- agreeing ----
+
+    /// @dev Two homes agree on energy; a market records it.
+    function _agree(uint32 buyer, uint32 seller, int32 price, uint32 slotOfDay, uint32[] memory wh)
+        internal
+    {
+        uint64 deal = uint64(records[buyer].length);
+        vm.prank(address(auction));
+        positions.open(
+            Agreement(COMMUNITY, 0, buyer, seller, Form.Bilateral, deal, price, 1, FIRST_SLOT + slotOfDay, wh)
+        );
+        bytes memory packed;
+        for (uint256 i = 0; i < wh.length; ++i) {
+            packed = abi.encodePacked(packed, wh[i]);
+        }
+        bytes memory tail =
+            abi.encodePacked(deal, _biased(price), uint8(1), FIRST_SLOT + slotOfDay, packed);
+        records[buyer].push(abi.encodePacked(uint8(Form.Bilateral), uint8(1), seller, tail));
+        records[seller].push(abi.encodePacked(uint8(Form.Bilateral), uint8(0), buyer, tail));
+    }
+
+    function _agree(uint32 buyer, uint32 seller, int32 price, uint32 slotOfDay, uint32 wh) internal {
+        uint32[] memory slots = new uint32[](1);
+        slots[0] = wh;
+        _agree(buyer, seller, price, slotOfDay, slots);
+    }
+
+    function _curtail(uint32 slotOfDay, uint16 permille) internal {
+        vm.prank(REGULATOR);
+        positions.curtail(COMMUNITY, 0, FIRST_SLOT + slotOfDay, permille, "overload");
+        curtailed[slotOfDay] = 1000 - permille;
+    }
 
     // ---- nominating ----
 
@@ -86,39 +149,55 @@ abstract contract TradingDay is Trading {
     function _propose(Node memory root) internal returns (uint256 id) {
         vm.prank(_ownerOf(RETAILER));
         return settlement.proposeBills(
-            COMMUNITY, DAY, RETAILER, root.hash, root.sums, lastHome - FIRST_HOME + 1, keccak256("lines")
+            COMMUNITY, DAY, RETAILER, root.hash, root.sums, uint32(_billedAccounts().length), keccak256("lines")
         );
     }
 
     /// @dev Root of the bills.
     function _root() internal view returns (Node memory) {
-        Node[] memory level = _accountNodes();
-        while (level.length > 1) {
-            level = _parents(level);
+        return _top(_accountNodes());
+    }
+
+    /// @dev Accounts of the bills.
+    function _billedAccounts() internal view returns (uint32[] memory all) {
+        if (listed.length > 0) return listed;
+        all = new uint32[](lastHome - FIRST_HOME + 1);
+        for (uint32 i = 0; i < all.length; ++i) {
+            all[i] = FIRST_HOME + i;
         }
-        return level[0];
     }
 
     function _accountNodes() internal view returns (Node[] memory nodes) {
-        nodes = new Node[](lastHome - FIRST_HOME + 1);
+        uint32[] memory all = _billedAccounts();
+        nodes = new Node[](all.length);
         for (uint32 i = 0; i < nodes.length; ++i) {
-            nodes[i] = _accountNode(FIRST_HOME + i, _subtree(FIRST_HOME + i));
+            nodes[i] = _claim(_accountNode(all[i], _subtree(all[i])));
         }
     }
 
     /// @dev Top of an account's subtree.
     function _subtree(uint32 account) internal view returns (Node memory) {
-        Node[] memory level = _lineNodes(account);
+        return _top(_lineNodes(account));
+    }
+
+    function _top(Node[] memory level) internal view returns (Node memory) {
         while (level.length > 1) {
             level = _parents(level);
         }
         return level[0];
     }
 
+    /// @dev The node, or what the bills claim in its place.
+    function _claim(Node memory node) internal view returns (Node memory) {
+        if (node.hash != 0 && node.hash == emptied) return Node(0, node.sums);
+        Node memory other = claimed[node.hash];
+        return other.hash == 0 ? node : other;
+    }
+
     function _lineNodes(uint32 account) internal view returns (Node[] memory level) {
         level = new Node[](POSITIONS);
         for (uint32 slot = 0; slot < SLOTS; ++slot) {
-            level[slot] = _lineNode(_billed(account, slot));
+            if (!omitted[slot][account]) level[slot] = _claim(_lineNode(_billed(account, slot)));
         }
     }
 
@@ -155,32 +234,107 @@ abstract contract TradingDay is Trading {
         return node.sums[1] + node.sums[2] + node.sums[3] + node.sums[4] + node.sums[5] - node.sums[6];
     }
 
-    /// @dev The honest line, by the words of docs/protocol.md section 7.
+    /// @dev The line that follows from the references, by the words of docs/protocol.md section 7.
     function _line(uint32 account, uint32 slotOfDay) internal view returns (bytes memory) {
-        PlainResult memory result = _result(slotOfDay);
-        int256[4] memory sums; // Wh, money, bought Wh, locks
-        bytes memory references;
-        for (uint32 i = 0; i < orders[slotOfDay].length; ++i) {
-            PlainOrder memory order = orders[slotOfDay][i];
-            if (order.account != account) continue;
-            int256 fill = int256(result.fills[i]);
-            references = abi.encodePacked(references, uint8(0), i, uint32(uint256(fill)));
-            sums[0] += order.buy ? fill : -fill;
-            sums[1] += (order.buy ? fill : -fill) * result.price;
-            if (order.buy) sums[2] += fill;
-            sums[3] += _lock(order);
-        }
+        bytes[] memory refs = _refs(account, slotOfDay);
+        Node memory trades;
+        if (refs.length > 0) trades = _top(_refNodes(account, slotOfDay, refs));
+        int128[8] memory sums = trades.sums;
         Nominated memory nomination = nominated[slotOfDay][account];
-        int256 schedule = nomination.seq > 0 ? int256(nomination.wh) : sums[0];
+        int256 schedule = nomination.seq > 0
+            ? int256(nomination.wh) * int256(1000 - curtailed[slotOfDay]) / 1000
+            : int256(sums[0]);
         Reading memory reading = readings[slotOfDay][account];
-        (int256 meter, int256 retail, int256 imbalance) = _settle(sums[0], schedule, reading);
+        HomePackage memory package = homePackages[account];
+        (int256 meter, int256 retail, int256 imbalance) = _settle(sums[0], schedule, reading, package);
+        if (slotOfDay == 0) retail += int256(uint256(package.dailyFee));
         return bytes.concat(
-            abi.encodePacked(account, uint8(0), FIRST_SLOT + slotOfDay, int64(sums[0]), int128(sums[1])),
+            abi.encodePacked(account, uint8(0), FIRST_SLOT + slotOfDay, int64(sums[0]), sums[1]),
             abi.encodePacked(nomination.seq, nomination.batch, nomination.leaf, int64(schedule)),
             abi.encodePacked(int64(meter), reading.quality, int128(retail), int128(imbalance)),
-            abi.encodePacked(int128(sums[2] * 20_000), int128(sums[2] * 1000), int128(sums[3])),
-            references
+            abi.encodePacked(sums[4], sums[5], sums[6], uint32(refs.length), trades.hash)
         );
+    }
+
+    /// @dev References of a line, ascending.
+    function _refs(uint32 account, uint32 slotOfDay) internal view returns (bytes[] memory refs) {
+        if (alteredRefs[slotOfDay][account].length > 0) return alteredRefs[slotOfDay][account];
+        return _honestRefs(account, slotOfDay);
+    }
+
+    function _honestRefs(uint32 account, uint32 slotOfDay) internal view returns (bytes[] memory refs) {
+        PlainResult memory result = _result(slotOfDay);
+        uint256 permille = 1000 - curtailed[slotOfDay];
+        bytes[] memory found = new bytes[](orders[slotOfDay].length + records[account].length);
+        uint256 count = 0;
+        for (uint32 i = 0; i < orders[slotOfDay].length; ++i) {
+            if (orders[slotOfDay][i].account != account) continue;
+            found[count++] = _ref(0, 0, i, uint32(result.fills[i] * permille / 1000));
+        }
+        for (uint32 i = 0; i < records[account].length; ++i) {
+            uint256 wh = _agreed(records[account][i], slotOfDay);
+            if (wh > 0) found[count++] = _ref(1, 0, i, uint32(wh * permille / 1000));
+        }
+        refs = new bytes[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            refs[i] = found[i];
+        }
+    }
+
+    function _ref(uint8 kind, uint32 chain, uint32 index, uint32 fill) internal pure returns (bytes memory) {
+        return abi.encodePacked(kind, chain, index, fill);
+    }
+
+    /// @dev Energy of a slot in a record of positions [Wh].
+    function _agreed(bytes memory record, uint32 slotOfDay) internal pure returns (uint256) {
+        uint256 first = _uint(record, 19, 4);
+        uint256 slot = FIRST_SLOT + slotOfDay;
+        if (slot < first || 23 + 4 * (slot - first) >= record.length) return 0;
+        return _uint(record, 23 + 4 * (slot - first), 4);
+    }
+
+    function _refNodes(uint32 account, uint32 slotOfDay, bytes[] memory refs)
+        internal
+        view
+        returns (Node[] memory nodes)
+    {
+        PlainResult memory result = _result(slotOfDay);
+        nodes = new Node[](refs.length);
+        for (uint256 i = 0; i < refs.length; ++i) {
+            nodes[i] = _claim(_refNode(account, slotOfDay, refs[i], result.price));
+        }
+    }
+
+    /// @dev A reference with the sums of its record, none where there is no such record.
+    function _refNode(uint32 account, uint32 slotOfDay, bytes memory ref, int256 clearing)
+        internal
+        view
+        returns (Node memory node)
+    {
+        node.hash = keccak256(abi.encodePacked(uint8(6), ref));
+        uint256 index = _uint(ref, 5, 4);
+        int256 fill = int256(_uint(ref, 9, 4));
+        (bool buy, int256 price, int256 lock) = (false, clearing, 0);
+        if (ref[0] == 0 && index < orders[slotOfDay].length) {
+            (buy, lock) = (orders[slotOfDay][index].buy, _lock(orders[slotOfDay][index]));
+        } else if (ref[0] == 0x01 && index < records[account].length) {
+            bytes memory record = records[account][index];
+            buy = record[1] == 0x01;
+            price = int256(_uint(record, 14, 4)) - 2 ** 31;
+            uint32 wh = uint32(_agreed(record, slotOfDay));
+            lock = _lock(PlainOrder(account, int32(price), wh, buy, 0));
+        }
+        int256 signed = buy ? fill : -fill;
+        node.sums = [
+            int128(signed),
+            int128(signed * price),
+            0,
+            0,
+            int128(buy ? fill * 20_000 : int256(0)),
+            int128(buy ? fill * 1000 : int256(0)),
+            int128(lock),
+            0
+        ];
     }
 
     function _lock(PlainOrder memory order) internal pure returns (int256) {
@@ -189,48 +343,105 @@ abstract contract TradingDay is Trading {
         return int256(uint256(order.quantity)) * (2_000_000 + (price < 0 ? -price : int256(0)));
     }
 
-    function _settle(int256 t, int256 s, Reading memory reading)
+    function _settle(int256 t, int256 s, Reading memory reading, HomePackage memory package)
         internal
         pure
         returns (int256 m, int256 retail, int256 imbalance)
     {
         if (reading.quality == 0) {
             m = int256(uint256(reading.importWh)) - int256(uint256(reading.exportWh));
-            (retail, imbalance) = _legs(t, s, m);
+            (retail, imbalance) = _legs(t, s, m, package);
             return (m, retail, imbalance);
         }
         int256[3] memory candidates = [s > 0 ? s : int256(0), int256(uint256(reading.importWh)), int256(0)];
         for (uint256 i = 0; i < 3; ++i) {
-            (int256 r, int256 b) = _legs(t, s, candidates[i]);
+            (int256 r, int256 b) = _legs(t, s, candidates[i], package);
             if (i == 0 || r + b > retail + imbalance) (m, retail, imbalance) = (candidates[i], r, b);
         }
     }
 
-    function _legs(int256 t, int256 s, int256 m) internal pure returns (int256 retail, int256 imbalance) {
-        // SHORT > IMPORT > FEED_IN > LONG, so the bounds of short and long hold as they are.
+    function _legs(int256 t, int256 s, int256 m, HomePackage memory package)
+        internal
+        pure
+        returns (int256 retail, int256 imbalance)
+    {
+        // SHORT > IMPORT > FEED_IN > LONG, so only packages can move the bounds of short and long.
+        (int256 short, int256 long) = (SHORT, LONG);
+        if (package.supplyWh > 0 && package.supplyPrice > short) short = package.supplyPrice;
+        if (package.feedInWh > 0 && package.feedInPrice > short) short = package.feedInPrice;
+        if (package.supplyWh > 0 && package.supplyPrice < long) long = package.supplyPrice;
+        if (package.feedInWh > 0 && package.feedInPrice < long) long = package.feedInPrice;
         int256 r = s - t;
-        int256 exported = m < 0 ? -m : int256(0);
-        int256 paid = -r < exported ? -r : exported;
-        retail = r >= 0 ? r * IMPORT : -(paid * FEED_IN + (-r - paid) * LONG);
-        imbalance = m > s ? (m - s) * SHORT : (m - s) * LONG;
+        if (r >= 0) {
+            int256 covered = _least(r, int256(uint256(package.supplyWh)), m > 0 ? m : int256(0));
+            retail = covered * package.supplyPrice + (r - covered) * IMPORT;
+        } else {
+            int256 exported = m < 0 ? -m : int256(0);
+            int256 paid = -r < exported ? -r : exported;
+            int256 covered = _least(paid, int256(uint256(package.feedInWh)), paid);
+            retail = -(covered * package.feedInPrice + (paid - covered) * FEED_IN + (-r - paid) * long);
+        }
+        imbalance = m > s ? (m - s) * short : (m - s) * long;
+    }
+
+    function _least(int256 a, int256 b, int256 c) internal pure returns (int256 least) {
+        least = a < b ? a : b;
+        return c < least ? c : least;
     }
 
     // ---- proofs ----
 
-    /// @dev Where a line stands in the bills.
-    function _lineProof(uint32 account, uint32 slotOfDay) internal view returns (LineProof memory proof) {
+    /// @dev The way down to an opened line.
+    function _pathToLine(uint32 account, uint32 slotOfDay) internal view returns (Path memory path) {
+        path.position = slotOfDay;
+        uint32[] memory all = _billedAccounts();
+        while (all[path.accountIndex] != account) ++path.accountIndex;
         Node[] memory level = _lineNodes(account);
-        proof = LineProof(_billed(account, slotOfDay), slotOfDay, "", account, account - FIRST_HOME, "");
-        for (uint256 i = slotOfDay; level.length > 1; i >>= 1) {
-            proof.subtreeSiblings = bytes.concat(proof.subtreeSiblings, _packed(level[i ^ 1]));
+        path.nodes = bytes.concat(
+            _down(level, slotOfDay), omitted[slotOfDay][account] ? bytes("") : _billed(account, slotOfDay)
+        );
+        path.nodes = bytes.concat(abi.encodePacked(account, _packed(_top(level))), path.nodes);
+        level = _accountNodes();
+        path.nodes = bytes.concat(_packed(_top(level)), _down(level, path.accountIndex), path.nodes);
+    }
+
+    /// @dev The way down to an opened account.
+    function _pathToAccount(uint32 account) internal view returns (Path memory path) {
+        return _shortened(_pathToLine(account, 0), LINE_BYTES + 6 * PAIR_BYTES);
+    }
+
+    /// @dev The way down to an opened reference.
+    function _pathToRef(uint32 account, uint32 slotOfDay, uint32 refIndex)
+        internal
+        view
+        returns (Path memory path)
+    {
+        path = _pathToLine(account, slotOfDay);
+        path.refIndex = refIndex;
+        bytes[] memory refs = _refs(account, slotOfDay);
+        path.nodes =
+            bytes.concat(path.nodes, _down(_refNodes(account, slotOfDay, refs), refIndex), refs[refIndex]);
+    }
+
+    /// @dev The path without its last bytes: it ends at the node that they open.
+    function _shortened(Path memory path, uint256 size) internal pure returns (Path memory) {
+        path.nodes = _cut(path.nodes, 0, path.nodes.length - size);
+        return path;
+    }
+
+    /// @dev Preimages of the nodes above a leaf, from the top down, without tags.
+    function _down(Node[] memory level, uint256 index) internal view returns (bytes memory nodes) {
+        for (; level.length > 1; index >>= 1) {
+            if (index | 1 < level.length) {
+                nodes = bytes.concat(_packed(level[index & ~uint256(1)]), _packed(level[index | 1]), nodes);
+            }
             level = _parents(level);
         }
-        proof.upperSiblings = _upperSiblings(_accountNodes(), proof.accountIndex);
     }
 
     function _upperSiblings(Node[] memory level, uint256 index)
         internal
-        pure
+        view
         returns (bytes memory siblings)
     {
         for (; level.length > 1; index >>= 1) {
@@ -241,41 +452,58 @@ abstract contract TradingDay is Trading {
         }
     }
 
-    /// @dev Everything from which an account's line of a slot follows.
+    /// @dev The record at the index of a reference.
+    function _refEvidence(uint32 account, uint32 slotOfDay, bytes memory ref)
+        internal
+        view
+        returns (ReferenceEvidence memory evidence)
+    {
+        uint32 index = uint32(_uint(ref, 5, 4));
+        if (ref[0] == 0) {
+            if (index < orders[slotOfDay].length) {
+                evidence.order = _orderProof(slotOfDay, index, _result(slotOfDay));
+            }
+        } else if (index < records[account].length) {
+            evidence.position = _positionProof(account, index);
+        }
+    }
+
+    function _positionProof(uint32 account, uint32 index) internal view returns (PositionProof memory proof) {
+        bytes[] memory all = records[account];
+        proof.record = all[index];
+        proof.others = new bytes32[](all.length - 1);
+        for (uint256 i = 0; i < proof.others.length; ++i) {
+            proof.others[i] = keccak256(all[i < index ? i : i + 1]);
+        }
+    }
+
+    /// @dev Everything from which an account's line of a slot follows, but for its references.
     function _evidence(uint32 account, uint32 slotOfDay)
         internal
         view
         returns (LineEvidence memory evidence)
     {
-        PlainResult memory result = _result(slotOfDay);
-        uint256 count = 0;
-        for (uint256 i = 0; i < orders[slotOfDay].length; ++i) {
-            if (orders[slotOfDay][i].account == account) ++count;
-        }
-        evidence.orders = new OrderProof[](count);
-        count = 0;
-        for (uint32 i = 0; i < orders[slotOfDay].length; ++i) {
-            if (orders[slotOfDay][i].account == account) {
-                evidence.orders[count++] = _orderProof(slotOfDay, i, result);
-            }
-        }
         Nominated memory nomination = nominated[slotOfDay][account];
         if (nomination.seq > 0) evidence.nomination = _nominationProof(nomination.batch);
-        evidence.meter.index = account - FIRST_HOME;
+        evidence.meter = _meterProof(account, slotOfDay);
+        evidence.retailPrices = _pair(IMPORT, FEED_IN);
+        evidence.imbalancePrices = _pair(SHORT, LONG);
+    }
+
+    function _meterProof(uint32 account, uint32 slotOfDay) internal view returns (MeterProof memory meter) {
+        meter.index = account - FIRST_HOME;
         Reading memory reading = readings[slotOfDay][account];
-        (evidence.meter.importWh, evidence.meter.exportWh) = (reading.importWh, reading.exportWh);
-        (evidence.meter.quality, evidence.meter.salt) = (reading.quality, _salt(slotOfDay, account));
+        (meter.importWh, meter.exportWh) = (reading.importWh, reading.exportWh);
+        (meter.quality, meter.salt) = (reading.quality, _salt(slotOfDay, account));
         (bytes32[] memory hashes, uint64[] memory sums) = _meterLevel(slotOfDay);
-        for (uint256 i = evidence.meter.index; hashes.length > 1; i >>= 1) {
+        for (uint256 i = meter.index; hashes.length > 1; i >>= 1) {
             uint256 j = i ^ 1;
             if (j < hashes.length) {
-                evidence.meter.siblings =
-                    abi.encodePacked(evidence.meter.siblings, hashes[j], sums[2 * j], sums[2 * j + 1]);
+                meter.siblings =
+                    abi.encodePacked(meter.siblings, hashes[j], sums[2 * j], sums[2 * j + 1]);
             }
             (hashes, sums) = _meterParents(hashes, sums);
         }
-        evidence.retailPrices = _pair(IMPORT, FEED_IN);
-        evidence.imbalancePrices = _pair(SHORT, LONG);
     }
 
     function _nominationProof(uint32 batch) internal view returns (NominationProof memory) {
@@ -311,14 +539,15 @@ abstract contract TradingDay is Trading {
 
     /// @dev The chunk of all account nodes as on the wire.
     function _wire() internal view returns (bytes memory wire) {
-        for (uint32 home = FIRST_HOME; home <= lastHome; ++home) {
-            wire = abi.encodePacked(wire, home, _packed(_subtree(home)));
+        uint32[] memory all = _billedAccounts();
+        for (uint256 i = 0; i < all.length; ++i) {
+            wire = abi.encodePacked(wire, all[i], _packed(_subtree(all[i])));
         }
     }
 
     // ---- trees ----
 
-    function _parents(Node[] memory level) internal pure returns (Node[] memory next) {
+    function _parents(Node[] memory level) internal view returns (Node[] memory next) {
         next = new Node[]((level.length + 1) / 2);
         for (uint256 i = 0; i < next.length; ++i) {
             if (2 * i + 1 == level.length) next[i] = level[2 * i];
@@ -326,12 +555,15 @@ abstract contract TradingDay is Trading {
         }
     }
 
-    function _join(Node memory left, Node memory right) internal pure returns (Node memory node) {
+    function _join(Node memory left, Node memory right) internal view returns (Node memory) {
+        Node memory node;
         if (left.hash == 0 && right.hash == 0) return node;
         node.hash = keccak256(abi.encodePacked(uint8(3), _packed(left), _packed(right)));
+        if (claimed[node.hash].hash != 0) return claimed[node.hash];
         for (uint256 i = 0; i < 8; ++i) {
             node.sums[i] = left.sums[i] + right.sums[i];
         }
+        return node;
     }
 
     function _packed(Node memory node) internal pure returns (bytes memory) {
