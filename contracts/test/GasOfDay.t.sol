@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LineEvidence, Path} from "../src/types/Evidence.sol";
+import {LineEvidence, Path, ReferenceEvidence} from "../src/types/Evidence.sol";
 import {TradingDay} from "./support/TradingDay.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -68,6 +68,41 @@ contract GasOfDayTest is TradingDay {
         LineEvidence memory evidence = _evidence(FIRST_HOME, 0);
         court.challengeLine(id, path, evidence, FIRST_HOME);
         uint256 gas = vm.snapshotGasLastCall(GROUP, "challenge of a line");
+        vm.assertLe(gas, 500_000, "challenge <= 500k");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_a_missing_answer() public {
+        _reportRetail();
+        vm.warp(DIRECT_GATE);
+        _clearAll();
+        _reportDay();
+        Node memory root = _root();
+        uint256 id = _propose(root);
+        Path memory path = _shortened(_pathToLine(FIRST_HOME, 0), LINE_BYTES);
+        vm.prank(_ownerOf(FIRST_HOME));
+        court.demand(id, path, FIRST_HOME);
+        vm.snapshotGasLastCall(GROUP, "demand of a line");
+        bytes memory line = bytes.concat(hex"02", _line(FIRST_HOME, 0));
+        court.answer(id, line, FIRST_HOME + 1);
+        vm.snapshotGasLastCall(GROUP, "answer with a line");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_a_challenge_of_a_reference() public {
+        _reportRetail();
+        vm.warp(DIRECT_GATE);
+        _clearAll();
+        _reportDay();
+        alteredRefs[0][FIRST_HOME].push(_ref(0, 0, 0, 1));
+        Node memory root = _root();
+        (root.sums[0], root.sums[1]) = (0, 0);
+        claimed[root.hash] = root;
+        uint256 id = _propose(root);
+        Path memory path = _pathToRef(FIRST_HOME, 0, 0);
+        ReferenceEvidence memory evidence = _refEvidence(FIRST_HOME, 0, _ref(0, 0, 0, 1));
+        court.challengeReference(id, path, evidence, FIRST_HOME);
+        uint256 gas = vm.snapshotGasLastCall(GROUP, "challenge of a reference");
         vm.assertLe(gas, 500_000, "challenge <= 500k");
     }
 

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ICourt} from "../src/interfaces/ICourt.sol";
 import {BillState, Bills, ISettlement, Payout} from "../src/interfaces/ISettlement.sol";
-import {LineEvidence, OrderProof, Path, PositionProof} from "../src/types/Evidence.sol";
+import {LineEvidence, Path} from "../src/types/Evidence.sol";
 import {TradingDay} from "./support/TradingDay.sol";
 import {vm} from "./support/Vm.sol";
 

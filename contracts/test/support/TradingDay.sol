@@ -76,9 +76,7 @@ abstract contract TradingDay is Trading {
     // ---- agreeing ----
 
     /// @dev Two homes agree on energy; a market records it.
-    function _agree(uint32 buyer, uint32 seller, int32 price, uint32 slotOfDay, uint32[] memory wh)
-        internal
-    {
+    function _agree(uint32 buyer, uint32 seller, int32 price, uint32 slotOfDay, uint32[] memory wh) internal {
         uint64 deal = uint64(records[buyer].length);
         vm.prank(address(auction));
         positions.open(
@@ -88,8 +86,7 @@ abstract contract TradingDay is Trading {
         for (uint256 i = 0; i < wh.length; ++i) {
             packed = abi.encodePacked(packed, wh[i]);
         }
-        bytes memory tail =
-            abi.encodePacked(deal, _biased(price), uint8(1), FIRST_SLOT + slotOfDay, packed);
+        bytes memory tail = abi.encodePacked(deal, _biased(price), uint8(1), FIRST_SLOT + slotOfDay, packed);
         records[buyer].push(abi.encodePacked(uint8(Form.Bilateral), uint8(1), seller, tail));
         records[seller].push(abi.encodePacked(uint8(Form.Bilateral), uint8(0), buyer, tail));
     }
@@ -149,7 +146,13 @@ abstract contract TradingDay is Trading {
     function _propose(Node memory root) internal returns (uint256 id) {
         vm.prank(_ownerOf(RETAILER));
         return settlement.proposeBills(
-            COMMUNITY, DAY, RETAILER, root.hash, root.sums, uint32(_billedAccounts().length), keccak256("lines")
+            COMMUNITY,
+            DAY,
+            RETAILER,
+            root.hash,
+            root.sums,
+            uint32(_billedAccounts().length),
+            keccak256("lines")
         );
     }
 
@@ -499,8 +502,7 @@ abstract contract TradingDay is Trading {
         for (uint256 i = meter.index; hashes.length > 1; i >>= 1) {
             uint256 j = i ^ 1;
             if (j < hashes.length) {
-                meter.siblings =
-                    abi.encodePacked(meter.siblings, hashes[j], sums[2 * j], sums[2 * j + 1]);
+                meter.siblings = abi.encodePacked(meter.siblings, hashes[j], sums[2 * j], sums[2 * j + 1]);
             }
             (hashes, sums) = _meterParents(hashes, sums);
         }
