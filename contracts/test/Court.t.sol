@@ -23,7 +23,7 @@ contract CourtTest is TradingDay {
     uint64 private constant DEMAND_BOND = BOND / 16;
 
     function setUp() public {
-        packages = new FixedPackages();
+        packagePrices = new FixedPackages();
         _deploy(5);
         lastHome = E;
         _order(0, A, 120_000, 900, true);
@@ -669,7 +669,7 @@ contract CourtTest is TradingDay {
 
     function _fix(uint32 account, HomePackage memory package) private {
         homePackages[account] = package;
-        FixedPackages(address(packages)).fix(account, package);
+        FixedPackages(address(packagePrices)).fix(account, package);
     }
 
     /// @dev Bills whose root pretends to fit the day, so that what is wrong below is all that is wrong.

@@ -36,7 +36,7 @@ contract Player is TradingDay {
 
     function order(uint256 seed) external {
         uint32 slot = uint32(seed % TRADED);
-        if (_closed() || orders[slot].length >= 8) return;
+        if (_closed() || orders[slot].length >= 8 || curtailed[slot] != 0) return;
         uint32 home = FIRST_HOME + uint32(seed >> 8) % HOMES;
         int32 price = int32(int256(clamp(seed >> 16, 0, 8))) * 25_000 - 50_000;
         uint32 quantity = uint32(clamp(seed >> 32, 1, 4));
@@ -57,6 +57,37 @@ contract Player is TradingDay {
         orders[slot].push(plain);
         free[home] -= need;
         locks += need;
+    }
+
+    /// @dev Two homes agree on energy of one or two slots outside the auction.
+    function agree(uint256 seed) external {
+        uint32 slot = uint32(seed % (TRADED - 1));
+        uint32 buyer = FIRST_HOME + uint32(seed >> 8) % HOMES;
+        uint32 seller = FIRST_HOME + (buyer - FIRST_HOME + 1 + uint32(seed >> 16) % (HOMES - 1)) % HOMES;
+        if (block.timestamp >= DAY_START || records[buyer].length + records[seller].length >= 8) return;
+        uint32[] memory wh = new uint32[](1 + (seed >> 24) % 2);
+        uint256 total = 0;
+        for (uint256 i = 0; i < wh.length; ++i) {
+            if (curtailed[slot + uint32(i)] != 0) return;
+            wh[i] = uint32(clamp(seed >> (32 + 8 * i), 1, 5));
+            total += wh[i];
+        }
+        int32 price = int32(int256(clamp(seed >> 64, 0, 8))) * 25_000 - 50_000;
+        uint256 bought = uint256(_lock(PlainOrder(buyer, price, uint32(total), true, 0)));
+        uint256 sold = uint256(_lock(PlainOrder(seller, price, uint32(total), false, 0)));
+        if (bought > free[buyer] || sold > free[seller]) return;
+        _agree(buyer, seller, price, slot, wh);
+        free[buyer] -= bought;
+        free[seller] -= sold;
+        locks += bought + sold;
+    }
+
+    function curtail(uint256 seed) external {
+        uint32 slot = uint32(seed % TRADED);
+        uint16 permille = uint16(clamp(seed >> 8, 0, 999));
+        if (seed >> 24 & 3 != 0 || block.timestamp >= DAY_START) return;
+        if (permille >= 1000 - curtailed[slot]) return;
+        _curtail(slot, permille);
     }
 
     /// @dev A signature works once: replaying one changes nothing.
@@ -153,9 +184,10 @@ contract Player is TradingDay {
         settled = true;
         locks = 0;
         // The plain ledger: everyone pays what the lines say, and the day sums to zero.
-        int256 total = root.sums[2] + root.sums[3] + root.sums[4] + int256(root.sums[5]);
+        int256 total =
+            int256(root.sums[1]) + root.sums[2] + root.sums[3] + root.sums[4] + int256(root.sums[5]);
         free[RETAILER] = uint256(int256(free[RETAILER]) + root.sums[2]);
-        free[OPERATOR] = uint256(int256(free[OPERATOR]) + root.sums[3] + root.sums[4]);
+        free[OPERATOR] = uint256(int256(free[OPERATOR]) + root.sums[1] + root.sums[3] + root.sums[4]);
         free[PLATFORM] = uint256(int256(free[PLATFORM]) + root.sums[5]);
         for (uint32 home = FIRST_HOME; home <= lastHome; ++home) {
             Node memory top = _subtree(home);
@@ -247,7 +279,9 @@ contract InvariantsTest {
         for (uint256 i = 0; i < 20; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             _player.order(seed);
+            if (i % 4 == 0) _player.agree(seed);
         }
+        _player.curtail(seed);
         for (uint256 i = 0; i < 3; ++i) {
             _player.clear(seed >> 2 << 2);
         }

@@ -60,7 +60,7 @@ abstract contract Town {
     Court internal court;
 
     /// @dev None unless a test sets it before all is deployed.
-    IPackagePrices internal packages;
+    IPackagePrices internal packagePrices;
 
     /// @dev Keys of three reporters in ascending order of their addresses.
     uint256[3] internal reporterKeys;
@@ -85,7 +85,7 @@ abstract contract Town {
         settlement = Settlement(
             vm.deployCode(
                 "Settlement.sol:Settlement",
-                abi.encode(accounts, communities, auction, schedules, oracle, positions, packages)
+                abi.encode(accounts, communities, auction, schedules, oracle, positions, packagePrices)
             )
         );
         court = Court(address(settlement.court()));
