@@ -31,6 +31,7 @@ CONTRACTS = {
     "CallAuction": "contracts/src/markets/CallAuction.sol",
     "Communities": "contracts/src/core/Communities.sol",
     "ContinuousMarket": "contracts/src/markets/ContinuousMarket.sol",
+    "Court": "contracts/src/settlement/Court.sol",
     "DutchAuction": "contracts/src/markets/DutchAuction.sol",
     "Oracle": "contracts/src/oracle/Oracle.sol",
     "Positions": "contracts/src/markets/Positions.sol",

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {BilateralDeal, BilateralTerms, IBilateralContracts} from "../src/interfaces/IBilateralContracts.sol";
 import {IPositions} from "../src/interfaces/IPositions.sol";
 import {MeterRoot} from "../src/interfaces/IOracle.sol";
-import {MeterProof} from "../src/interfaces/ISettlement.sol";
+import {MeterProof} from "../src/types/Evidence.sol";
 import {BilateralContracts} from "../src/markets/BilateralContracts.sol";
 import {Form} from "../src/types/Form.sol";
 import {Agreement} from "../src/types/Position.sol";

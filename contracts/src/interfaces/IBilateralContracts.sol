@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {MeterProof} from "./ISettlement.sol";
+import {MeterProof} from "../types/Evidence.sol";
 
 /// @notice What two accounts agree on.
 /// @param community Community of both.

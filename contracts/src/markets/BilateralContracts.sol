@@ -9,7 +9,7 @@ import {BilateralDeal, BilateralTerms, IBilateralContracts} from "../interfaces/
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IOracle, MeterRoot} from "../interfaces/IOracle.sol";
 import {IPositions} from "../interfaces/IPositions.sol";
-import {MeterProof} from "../interfaces/ISettlement.sol";
+import {MeterProof} from "../types/Evidence.sol";
 import {Consent} from "../libraries/Consent.sol";
 import {MeterTree} from "../libraries/MeterTree.sol";
 import {Wire} from "../libraries/Wire.sol";
