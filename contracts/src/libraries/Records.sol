@@ -15,7 +15,7 @@ library Records {
         pure
         returns (bool)
     {
-        bytes32 leaf = Clearing.leafOf(index, recordOf(proof), proof.prefix);
+        bytes32 leaf = Clearing.leafOf(index, recordOf(proof), proof.prefix, proof.labelPrefix);
         return Merkle.rootOf(leaf, index, count, proof.siblings) == root;
     }
 

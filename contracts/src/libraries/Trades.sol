@@ -3,28 +3,30 @@ pragma solidity ^0.8.30;
 
 import {Result} from "../interfaces/ICallAuction.sol";
 import {BillNode, pair} from "../types/Bills.sol";
+import {OrderProof} from "../types/Evidence.sol";
 import {OrderRecord, lockOf, unbias} from "../types/OrderRecord.sol";
 import {Rules} from "../types/Rules.sol";
-import {Clearing} from "./Clearing.sol";
+import {Clearing, Trade} from "./Clearing.sol";
+import {Records} from "./Records.sol";
 import {Wire} from "./Wire.sol";
 
-/// @notice What one record traded in one slot.
+/// @notice What one record traded in one slot, as bills count it.
 /// @param isBuy True for energy that was bought.
 /// @param wh Energy that counts, after curtailment [Wh].
 /// @param money What the account pays for it, negative if it receives [nano-token].
 /// @param lock What the record locked for the slot, of the energy before curtailment [nano-token].
-struct Trade {
+struct Billed {
     bool isBuy;
     uint256 wh;
     int256 money;
     uint256 lock;
 }
 
-using {sums, credit} for Trade global;
+using {sums, credit} for Billed global;
 
 /// @notice What the trade adds to the sums of the bills.
-function sums(Trade memory trade, Rules memory rules) pure returns (BillNode memory node) {
-    // Energy is below 2**32, prices and fees below 2**32 and the lock below 2**66.
+function sums(Billed memory trade, Rules memory rules) pure returns (BillNode memory node) {
+    // Energy and fees are below 2**32, money and lock below 2**66 in magnitude.
     unchecked {
         int256 wh = int256(trade.wh);
         if (trade.isBuy) {
@@ -41,7 +43,7 @@ function sums(Trade memory trade, Rules memory rules) pure returns (BillNode mem
 
 /// @notice What the account of the trade gets for its lock: the rest of a buyer's, a seller's and the proceeds [nano-token].
 /// @dev Never negative: the lock covers what the account agreed to, and nobody trades beyond the limit.
-function credit(Trade memory trade, Rules memory rules) pure returns (uint256) {
+function credit(Billed memory trade, Rules memory rules) pure returns (uint256) {
     return uint256(-trade.sums(rules).due());
 }
 
@@ -53,19 +55,17 @@ library Trades {
     uint256 private constant WHOLE = 1000;
 
     /// @notice What an order traded.
-    /// @param prefix From the record's leaf of the fill tree.
+    /// @param proof Its leaf of the fill tree, of which the caller knows that it is one.
     /// @param result Outcome of its market.
     /// @param permille What remains of trades of the slot.
-    function ofOrder(
-        OrderRecord record,
-        uint256 prefix,
-        Result memory result,
-        Rules memory rules,
-        uint256 permille
-    ) internal pure returns (Trade memory trade) {
-        trade.isBuy = record.isBuy();
-        trade.wh = Clearing.fillOf(record, prefix, result) * permille / WHOLE;
-        trade.money = _money(trade, result.price);
+    function ofOrder(OrderProof calldata proof, Result memory result, Rules memory rules, uint256 permille)
+        internal
+        pure
+        returns (Billed memory trade)
+    {
+        OrderRecord record = Records.recordOf(proof);
+        Trade memory traded = Clearing.tradeOf(record, proof.prefix, proof.labelPrefix, result, permille);
+        (trade.isBuy, trade.wh, trade.money) = (record.isBuy(), traded.wh, traded.money);
         trade.lock = record.lock(_fee(rules), rules.shortCap);
     }
 
@@ -76,7 +76,7 @@ library Trades {
     function ofPosition(bytes calldata record, uint256 slot, Rules memory rules, uint256 permille)
         internal
         pure
-        returns (Trade memory trade)
+        returns (Billed memory trade)
     {
         uint256 head = record.word(0);
         uint256 first = firstSlot(record);
@@ -85,7 +85,9 @@ library Trades {
         uint256 biased = uint32(head >> 112);
         uint256 wh = record.u32(HEAD_BYTES + 4 * (slot - first));
         trade.wh = wh * permille / WHOLE;
-        trade.money = _money(trade, unbias(biased));
+        // Energy is below 2**32 and a price below 2**32 in magnitude.
+        int256 money = int256(trade.wh) * unbias(biased);
+        trade.money = trade.isBuy ? money : -money;
         trade.lock = lockOf(trade.isBuy, biased, wh, _fee(rules), rules.shortCap);
     }
 
@@ -97,12 +99,6 @@ library Trades {
     /// @notice Number of slots of a record of positions.
     function slots(bytes calldata record) internal pure returns (uint256) {
         return (record.length - HEAD_BYTES) / 4;
-    }
-
-    /// @dev Energy is below 2**32 and a price below 2**32 in magnitude.
-    function _money(Trade memory trade, int256 price) private pure returns (int256) {
-        int256 money = int256(trade.wh) * price;
-        return trade.isBuy ? money : -money;
     }
 
     function _fee(Rules memory rules) private pure returns (uint256) {

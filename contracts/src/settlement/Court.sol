@@ -13,7 +13,7 @@ import {BillState, Bills, ISettlement} from "../interfaces/ISettlement.sol";
 import {Amounts} from "../libraries/Amounts.sol";
 import {BillPath, Opening, Stage} from "../libraries/BillPath.sol";
 import {Records} from "../libraries/Records.sol";
-import {Trade, Trades} from "../libraries/Trades.sol";
+import {Billed, Trades} from "../libraries/Trades.sol";
 import {BillNode, Line, ORDER, POSITION, Reason, Reference} from "../types/Bills.sol";
 import {
     LineEvidence,
@@ -25,7 +25,6 @@ import {
     ReferenceEvidence
 } from "../types/Evidence.sol";
 import {Market, marketOf} from "../types/Market.sol";
-import {OrderRecord} from "../types/OrderRecord.sol";
 import {PositionChain} from "../types/Position.sol";
 import {LineCheck} from "./LineCheck.sol";
 
@@ -226,7 +225,7 @@ contract Court is LineCheck {
         Reference ref = opening.opened;
         uint256 permille = _positions.remaining(day.community, line.product, line.slot);
         bool exists;
-        Trade memory trade;
+        Billed memory trade;
         if (ref.kind() == ORDER) {
             (exists, trade) = _order(day, line, ref, evidence.order, permille);
         } else if (ref.kind() == POSITION) {
@@ -246,16 +245,15 @@ contract Court is LineCheck {
         Reference ref,
         OrderProof calldata proof,
         uint256 permille
-    ) private view returns (bool exists, Trade memory trade) {
+    ) private view returns (bool exists, Billed memory trade) {
         if (ref.chain() > type(uint8).max) return (false, trade);
         Market market = marketOf(day.community, line.product, line.slot, uint8(ref.chain()));
         (uint32 count,) = _auction.statusOf(market);
         if (ref.index() >= count) return (false, trade);
         Result memory result = _auction.resultOf(market);
         if (!Records.isOrder(proof, ref.index(), count, result.root)) revert InvalidEvidence();
-        OrderRecord record = Records.recordOf(proof);
-        trade = Trades.ofOrder(record, proof.prefix, result, day.rules, permille);
-        exists = record.account() == line.account;
+        trade = Trades.ofOrder(proof, result, day.rules, permille);
+        exists = Records.recordOf(proof).account() == line.account;
     }
 
     /// @dev The position of a reference in its slot; it does not exist beyond the chain's count or without energy there.
@@ -265,7 +263,7 @@ contract Court is LineCheck {
         Reference ref,
         PositionProof calldata proof,
         uint256 permille
-    ) private view returns (bool exists, Trade memory trade) {
+    ) private view returns (bool exists, Billed memory trade) {
         if (ref.chain() != 0) return (false, trade);
         PositionChain chain = _positions.chainOf(day.community, line.product, line.account, day.day);
         if (ref.index() >= chain.count()) return (false, trade);

@@ -8,7 +8,7 @@ import {IPositions} from "../interfaces/IPositions.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
 import {Amounts} from "../libraries/Amounts.sol";
 import {Records} from "../libraries/Records.sol";
-import {Trade, Trades} from "../libraries/Trades.sol";
+import {Billed, Trades} from "../libraries/Trades.sol";
 import {high, low} from "../types/Bills.sol";
 import {OrderProof, PositionProof} from "../types/Evidence.sol";
 import {Market} from "../types/Market.sol";
@@ -86,8 +86,7 @@ abstract contract WithoutBills is ISettlement {
         for (uint256 i = 0; i < indices.length; ++i) {
             if (!Records.isOrder(proofs[i], indices[i], count, result.root)) revert InvalidEvidence();
             if (!_mark(keccak256(abi.encode(market, indices[i] >> 8)), indices[i])) continue;
-            Trade memory trade =
-                Trades.ofOrder(Records.recordOf(proofs[i]), proofs[i].prefix, result, rules, permille);
+            Billed memory trade = Trades.ofOrder(proofs[i], result, rules, permille);
             Share memory share;
             _add(share, trade, rules);
             pot = _give(amounts, Records.recordOf(proofs[i]).account(), share.own, pot);
@@ -173,7 +172,7 @@ abstract contract WithoutBills is ISettlement {
         return uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay;
     }
 
-    function _add(Share memory share, Trade memory trade, Rules memory rules) private pure {
+    function _add(Share memory share, Billed memory trade, Rules memory rules) private pure {
         uint256 fees = trade.sums(rules).fees;
         share.own += trade.credit(rules);
         share.grid += uint256(high(fees));

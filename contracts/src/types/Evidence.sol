@@ -14,10 +14,11 @@ struct Path {
     bytes nodes;
 }
 
-/// @notice The true leaf of a fill tree at the index of a reference.
+/// @notice The true leaf of a fill tree at the index of a reference: record and prefixes [Wh].
 struct OrderProof {
     bytes16 record;
-    uint64 prefix;
+    uint48 prefix;
+    uint48 labelPrefix;
     bytes32[] siblings;
 }
 
