@@ -28,6 +28,7 @@ from otaniemi.contracts.rules.orders import (
     Step,
     chain_head,
 )
+from otaniemi.contracts.rules.positions import Agreement, Position, chain_of
 from otaniemi.contracts.rules.schedules import Nomination, batch_root
 from otaniemi.contracts.rules.tariffs import TariffReport
 
@@ -151,7 +152,7 @@ def digest_cases() -> dict[str, Any]:
 
 
 def day_case(draw: random.Random) -> dict[str, Any]:
-    """A day of seven homes and six busy slots, with nominations, an estimated meter and its bills."""
+    """A day of seven homes and six busy slots: orders, positions, a curtailed slot, nominations, an estimated meter."""
     facts = day_facts(draw)
     bills = bill_day(facts)
     return {
@@ -169,6 +170,15 @@ def day_case(draw: random.Random) -> dict[str, Any]:
             }
             for batch in facts.batches[0]
         ],
+        "positions": [
+            {
+                "account": account,
+                "records": [_hex(one.record()) for one in records],
+                "chain": _hex(_word(records)),
+            }
+            for (_, account), records in facts.positions.items()
+        ],
+        "curtailed": [{"slot": slot, "permille": left} for (_, slot), left in facts.curtailments.items()],
         "meters": [_meter_case(slot, list(leaves)) for (_, slot), leaves in facts.meters.items()],
         "lines": [_line_case(bills, index) for index in range(len(bills.lines))],
         "accounts": [
@@ -228,7 +238,31 @@ def day_facts(draw: random.Random) -> DayFacts:
     }  # fmt: skip
     retail = [(draw.randint(100_000, 400_000), draw.randint(-20_000, 90_000)) for _ in range(24)]
     imbalance = [(draw.randint(0, 600_000), draw.randint(-50_000, 200_000)) for _ in range(24)]
-    return DayFacts(RULES, COMMUNITY, DAY, markets, {0: batches}, meters, retail, imbalance)
+    positions = _positions(draw, slots, accounts)
+    return DayFacts(
+        RULES, COMMUNITY, DAY, markets, {0: batches}, meters, retail, imbalance,
+        positions=positions, curtailments={(0, first + 12): 667},
+    )  # fmt: skip
+
+
+def _positions(
+    draw: random.Random, slots: list[int], accounts: range
+) -> dict[tuple[int, int], list[Position]]:
+    positions: dict[tuple[int, int], list[Position]] = {}
+    for deal in range(6):
+        buyer, seller = draw.sample(accounts, k=2)
+        # The two hours from slots[2] on are busy, one of the others is enough.
+        slot, count = (slots[2], 3) if deal % 2 else (draw.choice(slots), 1)
+        wh = (*draw.choices([0, 250, 1_999], k=count - 1), draw.randint(1, 3_000))
+        terms = draw.randint(1, 6), deal, draw.randint(-50_000, 300_000), draw.randint(0, 4), slot, wh
+        agreement = Agreement(buyer, seller, *terms)
+        for account, buy in ((buyer, True), (seller, False)):
+            positions.setdefault((0, account), []).append(agreement.side(buy))
+    return positions
+
+
+def _word(positions: list[Position]) -> bytes:
+    return chain_of(positions).to_bytes(32, "big")
 
 
 def _market_case(market: Market, book: Book, result: Any) -> dict[str, Any]:
@@ -268,7 +302,11 @@ def _line_case(bills: Bills, index: int) -> dict[str, Any]:
     return {
         "account": line.account,
         "slot": line.slot,
-        "encoded": _hex(line.encode()),
+        "encoded": _hex(line.head.encode()),
+        "references": [
+            {"encoded": _hex(reference.encode()), "node": _node(reference.node())}
+            for reference in line.references
+        ],
         "hash": _hex(line.node().hash),
         "position": proof.position,
         "siblings": [_node(node) for node in proof.siblings],

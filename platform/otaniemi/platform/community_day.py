@@ -153,7 +153,8 @@ class CommunityDay:
         self._report_prices(timeline, over + IMBALANCE_DELAY, Feed.IMBALANCE)
         due = bills_due(rules, self.day) + BILL_SLACK
         at(due, self._timed, "settle", self._propose)
-        at(due + rules.bill_window + BILL_SLACK, self._timed, "settle", self._pay)
+        at(due + rules.bill_window // 2, self._timed, "settle", self._dispute)
+        at(due + rules.bill_window + BILL_SLACK, self._timed, "settle", partial(self._pay, timeline))
 
     def _report_prices(self, timeline: Timeline, moment: int, feed: Feed) -> None:
         oracles = self._exchange.oracles
@@ -259,9 +260,24 @@ class CommunityDay:
         self.outcome.bills = settlement.bill(self.day, self._exchange.oracles.leaves)
         self._proposal = settlement.propose(self.outcome.bills)
 
-    def _pay(self) -> None:
-        assert self.outcome.bills is not None
-        self.outcome.payments = self._exchange.settlement.pay(self._proposal, self.outcome.bills)
+    def _dispute(self) -> None:
+        """Challenge other bills of the day, and show what is demanded of these."""
+        settlement, bills = self._exchange.settlement, self.outcome.bills
+        assert bills is not None
+        leaves = self._exchange.oracles.leaves
+        settlement.disputes.review(bills, partial(settlement.facts, self.day, leaves))
+        settlement.disputes.answer(bills)
+
+    def _pay(self, timeline: Timeline) -> None:
+        settlement, bills = self._exchange.settlement, self.outcome.bills
+        assert bills is not None
+        closes_at = settlement.closes_at(self._proposal)
+        if self._now() < closes_at:
+            # A demand was answered; the window began anew.
+            self._dispute()
+            timeline.at(closes_at + BILL_SLACK, self._timed, "settle", partial(self._pay, timeline))
+            return
+        self.outcome.payments = settlement.pay(self._proposal, bills)
 
 
 def fills_of(cleared: Iterable[ClearedMarket]) -> Iterator[tuple[int, Fill]]:

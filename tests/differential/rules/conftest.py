@@ -11,7 +11,7 @@ from otaniemi.contracts.chain import bindings
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.bindings import Accounts, CallAuction
 from otaniemi.contracts.chain.blocks import Receipt
-from otaniemi.contracts.chain.deploy import Deployment, Parties, deploy
+from otaniemi.contracts.chain.deploy import MARKET_MODULE, Deployment, Parties, deploy
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.errors import RevertedError
 from otaniemi.contracts.chain.events import Event
@@ -20,6 +20,7 @@ from otaniemi.contracts.chain.node import DEVNET_KEY
 from otaniemi.contracts.chain.sender import Call, Key, Sender
 from otaniemi.contracts.rules import signing
 from otaniemi.contracts.rules.calendar import Rules, Session
+from otaniemi.contracts.rules.keys import EXIT_WINDOW
 from otaniemi.contracts.rules.orders import Market, Order
 
 GENESIS = 1_700_000_000
@@ -120,7 +121,11 @@ def build_town() -> Town:
         calls.append(accounts.register(key.address, deployment.community))
         calls.append(accounts.approve_meter(account, 0, account.to_bytes(32, "big")))
     calls += [accounts.deposit(account, DEPOSIT_MICRO) for account in everyone]
+    # The keeper records positions as if it were a market.
+    calls.append(accounts.grant_module(keeper.address, MARKET_MODULE))
     sender.send_all([(keeper, call) for call in calls])
+    chain.set_time(chain.head().timestamp + EXIT_WINDOW)
+    sender.send(keeper, euro.mint(keeper.address, 0))
     return Town(chain, sender, keeper, reporters, deployment, homes)
 
 

@@ -65,6 +65,8 @@ def shop(town: Any) -> Shop:
     )
     contract = PricePackages(town.chain, checksum(town.sender.create(town.keeper, code, "deploy")))
     shop = Shop(town, contract, PackageBook(lambda _: int(town.rules.retailer)))
+    # A new day, of which no gate has passed.
+    shop.go_to(calendar.day_start(town.rules, shop.today() + 1))
     flat = PackageTerms(
         community=town.deployment.community, product=0, feed_in=False, spot=False,
         bands=(Band(24, 150_000),), volume=0, homes=1, first_day=shop.today() + 1, last_day=2**32 - 1,

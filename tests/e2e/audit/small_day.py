@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from otaniemi.contracts.chain.billing import Court, Settlement
 from otaniemi.contracts.chain.bindings import (
     Accounts,
     CallAuction,
     Oracle,
     Schedules,
-    Settlement,
     TestEuro,
 )
 from otaniemi.contracts.chain.deploy import Deployment, Parties, deploy
@@ -116,6 +116,10 @@ class SmallDay:
     @property
     def settlement(self) -> Settlement:
         return Settlement(self.chain, self.deployment.addresses["Settlement"])
+
+    @property
+    def court(self) -> Court:
+        return Court(self.chain, self.deployment.addresses["Court"])
 
     def report_tariff(self, feed: Feed) -> None:
         oracle = Oracle(self.chain, self.deployment.addresses["Oracle"])

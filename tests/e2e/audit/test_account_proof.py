@@ -44,7 +44,7 @@ def test_every_home_proves_its_bill(played: Path, account: int) -> None:
 def test_the_json_of_a_bill_carries_its_proofs(played: Path) -> None:
     line = audit_account(evidence_of_run(played), A).to_json()["bills"][0]["lines"][12]
     assert line["slot"] == FIRST + 12
-    assert [reference["session"] for reference in line["references"]] == [0, 1, 1]
+    assert [reference["chain"] for reference in line["references"]] == [0, 1, 1]
     assert len(line["siblings"]) == 7
     assert all(len(sibling) == 320 for sibling in line["siblings"])
     assert line["nomination"] is None

@@ -16,8 +16,10 @@ import pytest
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.chain.read import read_verified
+from otaniemi.contracts.chain.refutation import Demand, LineChallenge, refutation
 from otaniemi.contracts.rules.bills import bills_of
 from otaniemi.contracts.rules.calendar import bills_due
+from otaniemi.contracts.rules.openings import preimages
 from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.findings import EvidenceMissingError
 from otaniemi.platform.audit.published import Published
@@ -257,8 +259,6 @@ def test_wrong_bills_that_became_final_are_named_line_by_line(tmp_path: Path) ->
 
 
 def test_a_voided_proposal_is_no_finding(tmp_path: Path) -> None:
-    from otaniemi.contracts.chain.evidence import evidence_of
-
     day = SmallDay.start()
     honest = day.until_bills()
     lines = list(honest.lines)
@@ -266,10 +266,14 @@ def test_a_voided_proposal_is_no_finding(tmp_path: Path) -> None:
     wrong = bills_of(RULES, 1, DAY, lines)
     day.chain.set_time(bills_due(RULES, DAY))
     day.sender.send(ADMIN, day.settlement.propose_bills(wrong, 3, bytes(32)))
-    line = lines[3]
-    proof = wrong.line_proof(line.account, line.product, line.slot)
-    evidence = evidence_of(day.facts(), line)
-    day.sender.send(ADMIN, day.settlement.challenge_line(1, line, proof, evidence, A))
+    shown = preimages(wrong)
+    demand = refutation(day.facts(), honest, wrong.root, len(wrong.accounts), {})
+    assert isinstance(demand, Demand)
+    day.sender.send(ADMIN, day.court.demand(1, demand, 3))
+    day.sender.send(ADMIN, day.court.answer(1, shown[demand.hash], A))
+    found = refutation(day.facts(), honest, wrong.root, len(wrong.accounts), shown)
+    assert isinstance(found, LineChallenge)
+    day.sender.send(ADMIN, day.court.challenge(1, found, A))
     day.settle(honest)
     day.write(tmp_path / "run", honest)
     assert audit_run(tmp_path / "run").findings == ()

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from otaniemi.contracts.chain import events as e
+from otaniemi.contracts.chain.billing import Settlement
 from otaniemi.contracts.chain.bindings import (
     Accounts,
     CallAuction,
     Communities,
-    Settlement,
 )
 from otaniemi.contracts.chain.bindings import (
     TestEuro as Token,

@@ -13,11 +13,13 @@ from otaniemi.contracts.rules.calendar import Rules, first_slot
 from otaniemi.contracts.rules.clearing import clear
 from otaniemi.contracts.rules.errors import LedgerError
 from otaniemi.contracts.rules.ledger import Ledger
-from otaniemi.contracts.rules.lines import LINE_TREE, Line, settle
+from otaniemi.contracts.rules.lines import LineHead, settle
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book, Market, Order
+from otaniemi.contracts.rules.packages import NO_PACKAGES, HomePackages, PackagePrice
 from otaniemi.contracts.rules.payout import pay_out
 from otaniemi.contracts.rules.schedules import Nomination
+from otaniemi.contracts.rules.sums import LINE_TREE
 from otaniemi.contracts.rules.tariffs import SlotTariff, slot_tariffs
 
 PRICE = st.integers(-1_000, 2_000)
@@ -37,15 +39,26 @@ def _meter(net: int, quality: int = 0) -> MeterLeaf:
     return MeterLeaf(1, max(net, 0), max(-net, 0), quality, SALT)
 
 
-def _cost(trade: int, schedule: int, meter: int, tariff: SlotTariff) -> int:
-    settled = settle(trade, schedule, _meter(meter), tariff)
+@st.composite
+def packages(draw: st.DrawFn) -> HomePackages:
+    """Any packages, far better and far worse than the tariff, of little and of unlimited volume."""
+    volumes = st.sampled_from([0, 1, 20, 2**32 - 1])
+    return HomePackages(PackagePrice(draw(PRICE), draw(volumes)), PackagePrice(draw(PRICE), draw(volumes)), 0)
+
+
+def _cost(
+    trade: int, schedule: int, meter: int, tariff: SlotTariff, covered: HomePackages = NO_PACKAGES
+) -> int:
+    settled = settle(trade, schedule, _meter(meter), tariff, covered)
     return settled.retail + settled.imbalance
 
 
 @settings(max_examples=1_000)
-@given(trade=WH, meter=WH, schedule=WH, tariff=tariffs())
-def test_misnominating_never_pays(trade: int, meter: int, schedule: int, tariff: SlotTariff) -> None:
-    assert _cost(trade, meter, meter, tariff) <= _cost(trade, schedule, meter, tariff)
+@given(trade=WH, meter=WH, schedule=WH, tariff=tariffs(), covered=packages())
+def test_misnominating_never_pays_whatever_the_packages(
+    trade: int, meter: int, schedule: int, tariff: SlotTariff, covered: HomePackages
+) -> None:
+    assert _cost(trade, meter, meter, tariff, covered) <= _cost(trade, schedule, meter, tariff, covered)
 
 
 @settings(max_examples=1_000)
@@ -150,7 +163,7 @@ def test_a_day_adds_up_to_zero(rules: Rules, data: st.DataObject) -> None:
     assert members == parties
     assert sums.debit == sum(max(bill.sums.due, 0) for bill in bills.accounts)
     for line in bills.lines:
-        assert Line.decode(line.encode()) == line
+        assert LineHead.decode(line.head.encode()) == line.head
     for first, part, above in bills.chunks(1):
         assert (
             LINE_TREE.root_by_chunk([bill.node for bill in part], first, len(bills.accounts), above)

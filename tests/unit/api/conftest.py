@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from otaniemi.contracts.chain.blocks import decode_transaction
-from otaniemi.contracts.chain.deploy import CONTRACTS, Deployment
+from otaniemi.contracts.chain.deploy import NAMES, Deployment
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import direct_gate, first_slot, relay_gate, slots_of_day
@@ -72,7 +72,7 @@ class FakePlace:
     block: int = 1
 
     def __post_init__(self) -> None:
-        addresses = {name: f"0x{place:040x}" for place, name in enumerate(CONTRACTS, 1)}
+        addresses = {name: f"0x{place:040x}" for place, name in enumerate(NAMES, 1)}
         self.deployment = Deployment(31_337, bytes(32), addresses, COMMUNITY, RULES)
         self.feed = MeterFeed(RULES)
         self.limit_chain = LimitChain(RULES, self.domain("ContinuousMarket"), defaultdict(lambda: FREE))
@@ -122,8 +122,7 @@ class FakePlace:
         state = self.account(order.account)
         with self.store.begin() as transaction:
             if intake.get_order(transaction, order.account, order.nonce) is None:
-                held = intake.orders_held(transaction, order)
-                check_order(order, signature, state, held, RULES, self.domain("CallAuction"), self.now)
+                check_order(order, signature, state, RULES, self.domain("CallAuction"), self.now)
             receipt = RelayReceipt.of(self.domain("CallAuction"), order, self.now)
             signed = sign(RELAYER.secret, receipt.digest(self.domain("CallAuction")))
             intake.receive_order(transaction, order, signature, self.now, signed)

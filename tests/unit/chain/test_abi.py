@@ -35,8 +35,8 @@ def test_foreign_calldata_is_none_and_broken_calldata_an_error() -> None:
 
 
 def test_structs_enter_the_signature_by_their_fields() -> None:
-    selector = artifact("Settlement").abi.functions["challengeLine"].types[1]
-    assert selector == "(bytes,uint32,bytes,uint32,uint32,bytes)"
+    path = artifact("Court").abi.functions["challengeLine"].types[1]
+    assert path == "(uint32,uint32,uint32,bytes)"
 
 
 def test_events_give_indexed_and_plain_arguments_in_order() -> None:

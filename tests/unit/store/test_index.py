@@ -9,12 +9,24 @@ from sqlalchemy import Connection, func, select
 
 from otaniemi.contracts.rules.clearing import clear, fill_root
 from otaniemi.contracts.rules.keys import DeviceLimits
-from otaniemi.contracts.rules.lines import Line, Reference
+from otaniemi.contracts.rules.lines import Line
 from otaniemi.contracts.rules.orders import Book, Market, Order, SkipReason
+from otaniemi.contracts.rules.positions import Agreement
+from otaniemi.contracts.rules.references import Reference
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.store import Store, chain_index, days, intake, markets, members, readings, schema
+from otaniemi.platform.store import (
+    Store,
+    chain_index,
+    days,
+    intake,
+    markets,
+    members,
+    positions,
+    readings,
+    schema,
+)
 from otaniemi.platform.store.chain_index import IndexedBlock
 from otaniemi.platform.store.intake import Status
 from otaniemi.platform.store.markets import MarketLabels, MarketResult
@@ -22,7 +34,25 @@ from otaniemi.platform.store.members import Member
 
 MARKET = Market(1, 0, 469_000, 2)
 MEMBER = Member(7, 1, "0x" + "a" * 40, "0x" + "b" * 40, b"\x07" * 32, "Aino")
-LINE = Line(7, 0, 469_000, -500, -30_000_000, 1, 0, 2, -400, -300, 0, 5, -6, 7, 8, 9, (Reference(2, 1, 500),))
+LINE = Line(
+    7,
+    0,
+    469_000,
+    -500,
+    -30_000_000,
+    1,
+    0,
+    2,
+    -400,
+    -300,
+    0,
+    5,
+    -6,
+    7,
+    8,
+    9,
+    (Reference(0, 2, 1, 500, -500, -30_000_000, 0, 0, 2**70),),
+)
 
 
 def order(account: int, buy: bool, price: int, quantity: int, nonce: int = 0) -> Order:
@@ -177,6 +207,22 @@ def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Conne
     assert days.nomination_batches(transaction, 1, 0, 19_576) == [[one, two], [one]]
     assert days.bill_lines(transaction, 1, 19_576, account=7) == [LINE, unfilled]
     assert len(days.bill_lines(transaction, 1, 19_576)) == 3
+
+
+def test_agreements_come_back_in_the_order_of_the_chain(transaction: Connection) -> None:
+    first = Agreement(7, 8, 1, 2**64 - 1, -5, 1, 469_000, (0, 700))
+    second = Agreement(8, 9, 5, 3, 80_000, 0, 469_001, (20,))
+    for _ in range(2):  # an event read twice is there once
+        positions.add_agreement(transaction, 1, 0, 19_576, first, b"\xbb" * 32, 0, block=4)
+        positions.add_agreement(transaction, 1, 0, 19_576, second, b"\xaa" * 32, 0, block=5)
+    positions.add_agreement(transaction, 1, 0, 19_577, first, b"\xaa" * 32, 1, block=5)
+    assert positions.agreements_of_day(transaction, 1, 0, 19_576) == [first, second]
+    of_day = positions.positions_of_day(transaction, 1, 0, 19_576)
+    assert of_day[0, 8] == [first.side(buy=False), second.side(buy=True)]
+    assert set(of_day) == {(0, 7), (0, 8), (0, 9)}
+    chain_index.forget_from(transaction, 5)
+    assert positions.agreements_of_day(transaction, 1, 0, 19_576) == [first]
+    assert positions.agreements_of_day(transaction, 1, 0, 19_577) == []
 
 
 def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from otaniemi.contracts.rules.orders import NonceWindow, Order, ProfileOrder, SkipReason, Step
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.platform.store import days, intake, markets
+from otaniemi.platform.store import days, intake
 from otaniemi.platform.store.intake import NumberTakenError, Status
 
 ORDER = Order(7, 1, 0, 469_000, 2, -50_000, 1_500, 1, False, 2**24 + 3, 1_700_000_000)
@@ -101,19 +101,6 @@ def test_a_profile_of_which_one_step_was_accepted_is_relayed(transaction: Connec
     intake.receive_order(transaction, two, FIRST, now=5)
     intake.orders_accepted(transaction, two.records()[1:], block=9)
     assert intake.get_order(transaction, 8, 4).status == Status.RELAYED  # type: ignore[union-attr]
-
-
-def test_orders_on_the_chain_and_waiting_ones_are_counted_by_slot(transaction: Connection) -> None:
-    slot = ORDER.slot
-    markets.open_markets(transaction, [(ORDER.market, 100, 200)])
-    records = ORDER.record() * 2 + replace(ORDER, account=8).record()
-    markets.add_records(transaction, ORDER.market, 0, records, b"\xaa" * 32, block=9)
-    waiting = ProfileOrder(7, 1, 0, 0, True, 4, 1_700_000_000, (STEP, replace(STEP, slot=slot + 1)))
-    intake.receive_order(transaction, waiting, FIRST, now=5)
-    intake.receive_order(transaction, ORDER, FIRST, now=5)
-    intake.orders_accepted(transaction, [(ORDER.market, ORDER.record())], block=9)
-    assert intake.orders_held(transaction, ORDER) == {slot: 3, slot + 1: 1}
-    assert intake.orders_held(transaction, replace(ORDER, product=1)) == {}
 
 
 def test_the_newest_orders_of_an_account_come_first(transaction: Connection) -> None:

@@ -1,66 +1,25 @@
 """The contracts as typed methods: transactions come back as ``Call``, views as values.
 
+Other forms of trading are in ``forms``, settlement and court in ``billing``.
+
 Money is nano-token unless a name says otherwise; addresses are checksummed text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from otaniemi.contracts.chain.artifacts import artifact, explain
-from otaniemi.contracts.chain.errors import NodeError, RevertedError
-from otaniemi.contracts.chain.evidence import LineEvidence, MeterNeighbour
-from otaniemi.contracts.chain.node import Chain
+from otaniemi.contracts.chain.contract import Contract
 from otaniemi.contracts.chain.sender import Call
-from otaniemi.contracts.rules.bills import AccountBill, Bills, LineProof
 from otaniemi.contracts.rules.calendar import Rules, Session
 from otaniemi.contracts.rules.keys import DeviceLimits
-from otaniemi.contracts.rules.lines import LINE_TREE, Line
-from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import PRICE_BIAS, Market, NonceWindow, Order
 from otaniemi.contracts.rules.reports import ReportMark, ReportStatus
 from otaniemi.contracts.rules.resume import Progress
 from otaniemi.contracts.rules.schedules import Nomination
-from otaniemi.contracts.rules.signing import Domain, address_bytes
 from otaniemi.contracts.rules.tariffs import TariffReport
-
-
-class Contract:
-    """A deployed contract.
-
-    Raises
-    ------
-    ArtifactError
-        The contract was never compiled.
-    """
-
-    name: ClassVar[str]
-
-    def __init__(self, chain: Chain, address: str) -> None:
-        self.chain, self.address = chain, address
-        self.raw_address = address_bytes(address)
-        self.abi = artifact(self.name).abi
-
-    @property
-    def domain(self) -> Domain:
-        """What signatures for this contract are bound to."""
-        return Domain(self.chain.chain_id, self.address)
-
-    def _call(self, label: str, function: str, *arguments: Any) -> Call:
-        return Call(self.raw_address, self.abi.call(function, *arguments), label)
-
-    def _view(self, function: str, *arguments: Any) -> Any:
-        """The only result of a view, or the tuple of several."""
-        data = self.abi.call(function, *arguments)
-        try:
-            answer = self.abi.result(function, self.chain.call(self.raw_address, data))
-        except RevertedError as error:
-            raise explain(f"{self.name}.{function}", error.data) from error
-        except ValueError as error:
-            raise NodeError(f"{self.name} does not answer at {self.address}: {error}") from error
-        return answer[0] if len(answer) == 1 else answer
 
 
 class TestEuro(Contract):
@@ -253,6 +212,14 @@ class Positions(Contract):
     def remaining(self, community: int, product: int, slot: int) -> int:
         """What counts of the trades of a slot, 1000 where it is not curtailed. [permille]"""
         return int(self._view("remaining", community, product, slot))
+
+    def chain_of(self, community: int, product: int, account: int, day: int) -> int:
+        """Chain of an account's positions of a trading day, as ``rules.positions.chain_of`` gives it."""
+        return int(self._view("chainOf", community, product, account, day))
+
+    def curtailed_slots(self, community: int, day: int) -> int:
+        """Number of curtailed slots of a trading day, over all products."""
+        return int(self._view("curtailedSlots", community, day))
 
 
 class CallAuction(Contract):
@@ -467,84 +434,6 @@ def _meter_value(report: MeterReport) -> tuple[Any, ...]:
 def _mark(values: Sequence[int]) -> ReportMark:
     status, round_, missing, since = values
     return ReportMark(ReportStatus(status), round_, missing, since)
-
-
-class Settlement(Contract):
-    """A day's bills: proposed with a bond, open to challenges, paid in bulk."""
-
-    name = "Settlement"
-
-    def propose_bills(self, bills: Bills, proposer: int, content_hash: bytes) -> Call:
-        """Propose the bills of a day; the bond comes from account ``proposer``. Owner of it only."""
-        root, count = bills.root, len(bills.accounts)
-        arguments = (bills.community, bills.day, proposer, root.hash, root.sums, count, content_hash)
-        return self._call("settle", "proposeBills", *arguments)
-
-    def challenge_line(
-        self, number: int, line: Line, proof: LineProof, evidence: LineEvidence, challenger: int
-    ) -> Call:
-        """Void bills ``number`` by a wrong line; half the bond goes to account ``challenger``."""
-        arguments = (number, _place(line, proof), evidence.as_arguments(), challenger)
-        return self._call("challenge", "challengeLine", *arguments)
-
-    def challenge_unmetered(
-        self,
-        number: int,
-        line: Line,
-        proof: LineProof,
-        neighbours: Sequence[MeterNeighbour],
-        challenger: int,
-    ) -> Call:
-        """Void bills ``number`` by a line of an account without a meter leaf in that slot; see ``challenge_line``."""
-        shown = [neighbour.as_argument() for neighbour in neighbours]
-        return self._call("challenge", "challengeUnmetered", number, _place(line, proof), shown, challenger)
-
-    def finalise(self, number: int) -> Call:
-        """Make bills final after their window and return the bond."""
-        return self._call("settle", "finalise", number)
-
-    def reclaim_bond(self, number: int) -> Call:
-        """Return the bond of unrefuted bills, once other bills of the day are final."""
-        return self._call("settle", "reclaimBond", number)
-
-    def debit(self, number: int, chunk: Chunk) -> Call:
-        """Debit the next accounts, a chunk of ``Bills.chunks``."""
-        _, accounts, siblings = chunk
-        return self._call("settle", "debit", number, _account_nodes(accounts), _packed(siblings))
-
-    def pay_parties(self, number: int, root: Node) -> Call:
-        """Pay retailer, grid operator and platform once all debits are in."""
-        return self._call("settle", "payParties", number, root.hash, root.sums)
-
-    def credit(self, number: int, chunk: Chunk) -> Call:
-        """Credit the next accounts, a chunk of ``Bills.chunks``."""
-        _, accounts, siblings = chunk
-        return self._call("settle", "credit", number, _account_nodes(accounts), _packed(siblings))
-
-    def final_of(self, community: int, day: int) -> int:
-        """Number of the final bills of a day, 0 while there are none."""
-        return int(self._view("finalOf", community, day))
-
-    def proposal_count(self) -> int:
-        """Number of proposals, which is the highest."""
-        return int(self._view("proposalCount"))
-
-
-Chunk = tuple[int, Sequence[AccountBill], Sequence[Node]]
-"""First index, consecutive account bills, and the siblings above them; see ``Bills.chunks``."""
-
-
-def _place(line: Line, proof: LineProof) -> tuple[Any, ...]:
-    siblings, upper = _packed(proof.siblings), _packed(proof.upper)
-    return line.encode(), proof.position, siblings, line.account, proof.index, upper
-
-
-def _packed(nodes: Iterable[Node]) -> bytes:
-    return b"".join(LINE_TREE.pack(node) for node in nodes)
-
-
-def _account_nodes(accounts: Iterable[AccountBill]) -> bytes:
-    return b"".join(bill.account.to_bytes(4, "big") + LINE_TREE.pack(bill.subtree) for bill in accounts)
 
 
 _RULE_FIELDS = (

@@ -31,11 +31,43 @@ CONTRACTS: Mapping[str, tuple[str, ...]] = {
     "CallAuction": ("Accounts", "Communities", "Positions"),
     "Schedules": ("Accounts", "Communities"),
     "Oracle": ("AccessManager", "Accounts", "Communities"),
-    "Settlement": ("Accounts", "Communities", "CallAuction", "Schedules", "Oracle"),
+    "PricePackages": ("Accounts", "Communities"),
+    "Settlement": (
+        "Accounts",
+        "Communities",
+        "CallAuction",
+        "Schedules",
+        "Oracle",
+        "Positions",
+        "PricePackages",
+    ),
     "BlockSeries": ("AccessManager", "Accounts", "Communities", "Positions", "Oracle"),
     "ContinuousMarket": ("Accounts", "Communities", "Positions", "BlockSeries"),
+    "BilateralContracts": ("Accounts", "Communities", "Positions", "Oracle"),
+    "SealedAuction": ("Accounts", "Communities", "Positions"),
+    "DutchAuction": ("Accounts", "Communities", "Positions"),
 }
 """Every contract in order of creation, with its constructor's arguments."""
+
+CREATED_BY: Mapping[str, str] = {"Court": "Settlement"}
+"""Contracts that another one creates, as its first."""
+
+NAMES = (*CONTRACTS, *CREATED_BY)
+"""Everything that a deployment names."""
+
+MODULES: Mapping[str, int] = {
+    "CallAuction": MARKET_MODULE,
+    "Oracle": MARKET_MODULE,
+    "Positions": MARKET_MODULE,
+    "BlockSeries": MARKET_MODULE,
+    "ContinuousMarket": MARKET_MODULE,
+    "BilateralContracts": MARKET_MODULE,
+    "SealedAuction": MARKET_MODULE,
+    "DutchAuction": MARKET_MODULE,
+    "Settlement": SETTLEMENT_MODULE,
+    "Court": SETTLEMENT_MODULE,
+}
+"""Contracts with power over money, and which."""
 
 
 class Parties(NamedTuple):
@@ -56,7 +88,7 @@ class Deployment:
     head : bytes
         Hash of the newest block that belongs to the record, zero while the chain goes on.
     addresses : mapping
-        Contract name to checksummed address.
+        Contract name, as in ``NAMES``, to checksummed address.
     community : int
     rules : Rules
         Those of the community's first version.
@@ -94,13 +126,13 @@ class Deployment:
                 f"{wrong}: missing or unknown; a deployment has {', '.join(sorted(fields))}"
             )
         addresses = data["addresses"]
-        if not isinstance(addresses, dict) or set(addresses) != set(CONTRACTS):
-            raise DeploymentError(f"addresses: must name exactly {', '.join(CONTRACTS)}")
+        if not isinstance(addresses, dict) or set(addresses) != set(NAMES):
+            raise DeploymentError(f"addresses: must name exactly {', '.join(NAMES)}")
         try:
             deployment = cls(
                 chain_id=int(data["chain_id"]),
                 head=bytes.fromhex(data["head"].removeprefix("0x")),
-                addresses={name: checksum(address_bytes(addresses[name])) for name in CONTRACTS},
+                addresses={name: checksum(address_bytes(addresses[name])) for name in NAMES},
                 community=int(data["community"]),
                 rules=Rules.from_dict(data["rules"]),
             )
@@ -142,7 +174,8 @@ def deploy(
     those in ``rules``. ``withdrawal_delay`` is in seconds.
     """
     addresses = create_contracts(sender, admin, withdrawal_delay)
-    sender.send_all([(admin, call) for call in _grants(sender, addresses, registrar.address, admin.address)])
+    grants = _grants(sender, addresses, registrar.address, admin.address)
+    sender.send_all([(admin, call) for call in grants])
     community, actual = create_community(sender, admin, registrar, addresses, parties, rules)
     return Deployment(sender.chain.chain_id, bytes(32), addresses, community, actual)
 
@@ -154,6 +187,8 @@ def create_contracts(sender: Sender, admin: Key, withdrawal_delay: int) -> dict[
         name: checksum(contract_address(admin.raw_address, first + position))
         for position, name in enumerate(CONTRACTS)
     }
+    for name, creator in CREATED_BY.items():
+        addresses[name] = first_creation(addresses[creator])
     values = {**addresses, ADMIN: admin.address, DELAY: withdrawal_delay}
     sender.send_all([(admin, Call(None, creation_data(name, values), "deploy")) for name in CONTRACTS])
     return addresses
@@ -163,6 +198,11 @@ def creation_data(name: str, values: Mapping[str, Any]) -> bytes:
     """What a transaction that creates contract ``name`` carries: code and constructor arguments."""
     compiled = artifact(name)
     return compiled.creation_code + compiled.abi.construct(*(values[key] for key in CONTRACTS[name]))
+
+
+def first_creation(creator: str) -> str:
+    """Address of the first contract that the contract at ``creator`` created."""
+    return checksum(contract_address(address_bytes(creator), 1))
 
 
 def create_community(
@@ -202,10 +242,5 @@ def _grants(sender: Sender, addresses: Mapping[str, str], registrar: str, admin:
         manager.label_role(ARBITER_ROLE, "ARBITER"),
         manager.set_target_function_role(oracle, ("decide", "decideQuarantine"), ARBITER_ROLE),
         manager.grant_role(ARBITER_ROLE, admin),
-        accounts.grant_module(addresses["Positions"], MARKET_MODULE),
-        accounts.grant_module(addresses["CallAuction"], MARKET_MODULE),
-        accounts.grant_module(addresses["Oracle"], MARKET_MODULE),
-        accounts.grant_module(addresses["Settlement"], SETTLEMENT_MODULE),
-        accounts.grant_module(addresses["BlockSeries"], MARKET_MODULE),
-        accounts.grant_module(addresses["ContinuousMarket"], MARKET_MODULE),
+        *[accounts.grant_module(addresses[name], role) for name, role in MODULES.items()],
     ]

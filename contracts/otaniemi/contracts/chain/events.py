@@ -9,11 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Self
 
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.positions import Agreement, unpack_wh
+
+
+class VoidReason(IntEnum):
+    """What bills were voided by."""
+
+    LINE = 0
+    REFERENCE = 1
+    ORDER = 2
+    ABSENT = 3
+    UNMETERED = 4
+    SUM = 5
+    WITHHELD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +178,6 @@ class RulesSet(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Curtailed(Event):
-    """Only ``permille`` of what was traded in a slot counts, and no market of it opens any more."""
-
-    community: int
-    product: int
-    slot: int
-    permille: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class OrdersAccepted(Event):
     """Records were appended to a market's hash chain, ``first_index`` the position of the first."""
 
@@ -233,6 +236,40 @@ class Voided(Event):
     market: Market
     count: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PositionOpened(Event):
+    """Buyer and seller agreed, and the energy is to be delivered so; ``wh`` as ``rules.positions`` packs it."""
+
+    community: int
+    buyer: int
+    seller: int
+    product: int
+    day: int
+    form: int
+    deal: int
+    price: int
+    source: int
+    slot: int
+    wh: bytes
+
+    @property
+    def agreement(self) -> Agreement:
+        """What was agreed on."""
+        terms = self.form, self.deal, self.price, self.source, self.slot
+        return Agreement(self.buyer, self.seller, *terms, unpack_wh(self.wh))
+
+
+@dataclass(frozen=True, slots=True)
+class Curtailed(Event):
+    """Trades and schedules of a slot count for ``permille`` of their energy only."""
+
+    community: int
+    product: int
+    slot: int
+    permille: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,14 +422,52 @@ class BillsProposed(Event):
 
 @dataclass(frozen=True, slots=True)
 class BillsVoided(Event):
-    """A wrong line was shown: of ``account``, at ``position`` of its subtree."""
+    """Bills were shown to be wrong, or a node of them withheld; ``reason`` as in ``VoidReason``."""
 
     community: int
     day: int
     id: int
     challenger: int
-    account: int
-    position: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded(Event):
+    """Somebody put up a bond to see the node with this hash, which may be answered until then."""
+
+    id: int
+    hash: bytes
+    demander: int
+    bond: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """A demanded node was shown, by its preimage with tag; the window for challenges begins anew."""
+
+    id: int
+    hash: bytes
+    preimage: bytes
+    answerer: int
+
+
+@dataclass(frozen=True, slots=True)
+class DemandReturned(Event):
+    """The bond of a demand that nobody answered went back. [nano-token]"""
+
+    id: int
+    hash: bytes
+    demander: int
+    bond: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRestarted(Event):
+    """The window for challenges ends later, as a demanded node was shown. [Unix s]"""
+
+    id: int
+    closes_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,4 +535,22 @@ class Credited(Event):
     community: int
     day: int
     first: int
+    entries: tuple[Credit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettledAlone(Event):
+    """Nobody billed the day; its locks are in the pot, from which every trade is paid as delivered. [nano-token]"""
+
+    community: int
+    day: int
+    released: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidAlone(Event):
+    """Trades of such a day were paid."""
+
+    community: int
+    day: int
     entries: tuple[Credit, ...]

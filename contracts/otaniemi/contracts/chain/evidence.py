@@ -8,10 +8,12 @@ from typing import Any
 
 from otaniemi.contracts.rules.bills import DayFacts
 from otaniemi.contracts.rules.clearing import fill_proof
-from otaniemi.contracts.rules.lines import Line
+from otaniemi.contracts.rules.lines import LineFields
 from otaniemi.contracts.rules.merkle import levels_of, proof_of
 from otaniemi.contracts.rules.meters import METER_TREE, MeterLeaf, meter_proof
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market
+from otaniemi.contracts.rules.positions import other_hashes
+from otaniemi.contracts.rules.references import Kind
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 
@@ -24,6 +26,10 @@ class OrderProof:
     prefix: int
     label_prefix: int
     siblings: tuple[bytes, ...]
+
+    def as_argument(self) -> tuple[Any, ...]:
+        """The proof as the contracts take it."""
+        return self.record, self.prefix, self.label_prefix, list(self.siblings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +68,42 @@ class MeterNeighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class LineEvidence:
-    """Everything from which a line follows; ``orders`` in the order of the line's references."""
+class PositionProof:
+    """The record of a position, and the hashes of all other records of its account's day."""
 
-    orders: tuple[OrderProof, ...]
+    record: bytes
+    others: tuple[bytes, ...]
+
+    def as_argument(self) -> tuple[Any, ...]:
+        """The proof as the contracts take it."""
+        return self.record, list(self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceEvidence:
+    """The record that a reference points at; neither where there is none."""
+
+    order: OrderProof | None = None
+    position: PositionProof | None = None
+
+    def as_argument(self) -> tuple[Any, ...]:
+        """The evidence as ``challengeReference`` takes it."""
+        order = self.order or OrderProof(bytes(RECORD_BYTES), 0, 0, ())
+        position = self.position or PositionProof(b"", ())
+        return order.as_argument(), position.as_argument()
+
+
+@dataclass(frozen=True, slots=True)
+class LineEvidence:
+    """Everything from which a line follows, but for its references; prices as reported."""
+
     nomination: NominationProof | None
     meter: MeterProof
     retail_prices: bytes
     imbalance_prices: bytes
+    reference_prices: bytes
 
-    def as_arguments(self) -> tuple[Any, ...]:
+    def as_argument(self) -> tuple[Any, ...]:
         """The evidence as ``challengeLine`` takes it."""
         nominated = self.nomination
         shown = (
@@ -79,42 +111,71 @@ class LineEvidence:
             if nominated
             else (0, 0, b"", [])
         )
-        return (
-            [(order.record, order.prefix, order.label_prefix, list(order.siblings)) for order in self.orders],
-            shown,
-            self.meter.as_argument(),
-            self.retail_prices,
-            self.imbalance_prices,
-        )
+        prices = self.retail_prices, self.imbalance_prices, self.reference_prices
+        return shown, self.meter.as_argument(), *prices
 
 
-def evidence_of(facts: DayFacts, line: Line) -> LineEvidence:
+NO_EVIDENCE = LineEvidence(None, MeterProof(0, MeterLeaf(0, 0, 0, 0, bytes(32)), b""), b"", b"", b"")
+"""For a line that stands where no line of its own can."""
+
+
+def evidence_of(facts: DayFacts, line: LineFields) -> LineEvidence:
     """The true evidence about the account, product and slot of ``line``, whatever else the line says.
-
-    References of the line that point beyond a market's records are left out.
 
     Raises
     ------
     LookupError
         The account has no meter leaf in that slot.
     """
-    leaves = facts.meters[line.product, line.slot]
-    index = next(i for i, leaf in enumerate(leaves) if leaf.account == line.account)
-    feeds = {Feed.RETAIL: facts.retail, Feed.IMBALANCE: facts.imbalance}
-    packed = {
-        feed: TariffReport(facts.community, feed, facts.day, tuple(prices)).packed_prices()
-        for feed, prices in feeds.items()
-    }
     return LineEvidence(
-        orders=_orders(facts, line),
         nomination=_nomination(facts, line),
-        meter=_meter_proof(leaves, index),
-        retail_prices=packed[Feed.RETAIL],
-        imbalance_prices=packed[Feed.IMBALANCE],
+        meter=meter_of(facts, line.account, line.product, line.slot),
+        retail_prices=_packed(facts, Feed.RETAIL, facts.retail),
+        imbalance_prices=_packed(facts, Feed.IMBALANCE, facts.imbalance),
+        reference_prices=_packed(facts, Feed.REFERENCE, facts.reference or ()),
     )
 
 
-def neighbours_of(facts: DayFacts, line: Line) -> tuple[MeterNeighbour, ...]:
+def meter_of(facts: DayFacts, account: int, product: int, slot: int) -> MeterProof:
+    """The meter leaf of an account in a slot.
+
+    Raises
+    ------
+    LookupError
+        There is none.
+    """
+    leaves = facts.meters.get((product, slot), ())
+    for index, leaf in enumerate(leaves):
+        if leaf.account == account:
+            return _meter_proof(leaves, index)
+    raise LookupError(f"account {account} has no meter leaf of product {product} in slot {slot}")
+
+
+def record_behind(
+    facts: DayFacts, account: int, product: int, slot: int, place: tuple[int, int, int]
+) -> ReferenceEvidence:
+    """The record at ``place`` (kind, chain, index) that a line of the account refers to, where there is one."""
+    kind, chain, index = place
+    market = Market(facts.community, product, slot, chain)
+    if kind == Kind.ORDER and market in facts.markets:
+        book, clearing = facts.markets[market]
+        if index < len(book):
+            at = index * RECORD_BYTES
+            order = OrderProof(
+                book.records()[at : at + RECORD_BYTES],
+                int(clearing.prefixes[index]),
+                int(clearing.labels.prefixes[index]) if clearing.labels else 0,
+                tuple(fill_proof(book, clearing, index)),
+            )
+            return ReferenceEvidence(order=order)
+    positions = facts.positions.get((product, account), ())
+    if kind == Kind.POSITION and not chain and index < len(positions):
+        shown = PositionProof(positions[index].record(), other_hashes(positions, index))
+        return ReferenceEvidence(position=shown)
+    return ReferenceEvidence()
+
+
+def neighbours_of(facts: DayFacts, line: LineFields) -> tuple[MeterNeighbour, ...]:
     """The leaves that leave no place for the account of ``line`` among the meters of its slot.
 
     Raises
@@ -136,26 +197,11 @@ def _meter_proof(leaves: Sequence[MeterLeaf], index: int) -> MeterProof:
     return MeterProof(index, leaves[index], siblings)
 
 
-def _orders(facts: DayFacts, line: Line) -> tuple[OrderProof, ...]:
-    proofs = []
-    for reference in line.references:
-        market = Market(facts.community, line.product, line.slot, reference.session)
-        if market not in facts.markets or reference.index >= len(facts.markets[market][0]):
-            continue
-        book, clearing = facts.markets[market]
-        at = reference.index * RECORD_BYTES
-        proofs.append(
-            OrderProof(
-                book.records()[at : at + RECORD_BYTES],
-                int(clearing.prefixes[reference.index]),
-                int(clearing.labels.prefixes[reference.index]) if clearing.labels else 0,
-                tuple(fill_proof(book, clearing, reference.index)),
-            )
-        )
-    return tuple(proofs)
+def _packed(facts: DayFacts, feed: Feed, prices: Sequence[tuple[int, int]]) -> bytes:
+    return TariffReport(facts.community, feed, facts.day, tuple(prices)).packed_prices()
 
 
-def _nomination(facts: DayFacts, line: Line) -> NominationProof | None:
+def _nomination(facts: DayFacts, line: LineFields) -> NominationProof | None:
     """The claimed nomination where it is not what the line says, else the one that counts."""
     batches = facts.batches.get(line.product, ())
     if line.seq:
@@ -177,7 +223,7 @@ def _nomination(facts: DayFacts, line: Line) -> NominationProof | None:
     return _proof(batches, -batch, -leaf)
 
 
-def _covers(nomination: Nomination, line: Line) -> bool:
+def _covers(nomination: Nomination, line: LineFields) -> bool:
     slots = range(nomination.slot, nomination.slot + len(nomination.wh))
     return nomination.account == line.account and line.slot in slots
 

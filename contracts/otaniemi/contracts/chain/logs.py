@@ -10,7 +10,7 @@ from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
-from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, RulesSet
+from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, PaidAlone, RulesSet
 from otaniemi.contracts.chain.forms import bilateral, blocks, continuous, dutch, packages, sealed
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
@@ -78,7 +78,7 @@ def _event(kind: type[Event], values: Mapping[str, Any]) -> Event:
         fields["rules"] = rules_of(struct, sessions, reporters)
     if kind is Debited:
         fields["entries"] = tuple(Debit(*numbers) for numbers in _split(fields["entries"], (4, 8, 16, 16)))
-    if kind is Credited:
+    if kind in (Credited, PaidAlone):
         fields["entries"] = tuple(Credit(*numbers) for numbers in _split(fields["entries"], (4, 8)))
     return kind.of(fields)
 

@@ -22,8 +22,13 @@
 ``schedules``        nominations and the schedule that counts
 ``meters``           meter leaves and the tree of a slot
 ``tariffs``          packed tariff reports
+``positions``        agreements of all other forms, curtailment
+``packages``         what a retailer's packages cover of a home's slot
+``sums``             what nodes of the bills add up
+``references``       the trades behind a line
 ``lines``            what an account pays for one slot, and why
 ``bills``            the lines of a day and the tree that commits to them
+``openings``         the bills' tree from the root down, as challenges open it
 ``ledger``           accounts replayed from events
 ``payout``           how final bills move money
 ``books``            books from CSV files

@@ -7,23 +7,29 @@ account nodes above it are what ``debit`` and ``credit`` take in chunks.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from otaniemi.contracts.rules.calendar import Rules, first_slot
 from otaniemi.contracts.rules.clearing import Clearing
+from otaniemi.contracts.rules.clearing import trades_of as order_trades
 from otaniemi.contracts.rules.errors import BillError
 from otaniemi.contracts.rules.keccak import keccak
-from otaniemi.contracts.rules.lines import LINE_TREE, FilledOrder, Line, Sums, bill_line
+from otaniemi.contracts.rules.lines import Basis, Line, bill_line
 from otaniemi.contracts.rules.merkle_sum import Node, chunk_proof_of, proof_of
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book, Market
+from otaniemi.contracts.rules.packages import NO_PACKAGES, HomePackages
+from otaniemi.contracts.rules.positions import WHOLE, Position
+from otaniemi.contracts.rules.references import Reference, refer_order, refer_position
 from otaniemi.contracts.rules.schedules import Nomination, schedules
+from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 from otaniemi.contracts.rules.tariffs import slot_tariffs
 
-_ACCOUNT_TAG = b"\x04"
-_PRODUCT_BITS = 2
+ACCOUNT_TAG = b"\x04"
+PRODUCT_BITS = 2
+
 _CHUNK_POWER = 6
 
 Prices = Sequence[tuple[int, int]]
@@ -43,6 +49,16 @@ class DayFacts:
         The reported leaves.
     retail, imbalance : sequence of (int, int), n pairs
         Import and feed-in, short and long price per slot [micro-token/kWh].
+    reference : sequence of (int, int), n pairs, or None
+        Spot and forward price per slot [micro-token/kWh], which packages may follow; None where not reported.
+    positions : mapping of (product, account) to sequence of Position
+        In the order of the account's chain of the day.
+    curtailments : mapping of (product, slot) to int
+        Permille that remain, of curtailed slots.
+    packages : mapping of (product, account, slot) to HomePackages
+        Of homes that have any.
+    strangers : collection of int
+        Accounts of other communities that a meter report lists all the same; they have no lines.
     """
 
     rules: Rules
@@ -53,6 +69,15 @@ class DayFacts:
     meters: Mapping[tuple[int, int], Sequence[MeterLeaf]]
     retail: Prices
     imbalance: Prices
+    reference: Prices | None = None
+    positions: Mapping[tuple[int, int], Sequence[Position]] = field(default_factory=dict)
+    curtailments: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    packages: Mapping[tuple[int, int, int], HomePackages] = field(default_factory=dict)
+    strangers: Collection[int] = frozenset()
+
+    def remaining(self, product: int, slot: int) -> int:
+        """What remains of trades and schedules of a slot [permille]."""
+        return self.curtailments.get((product, slot), WHOLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +161,7 @@ class Bills:
     def line_proof(self, account: int, product: int, slot: int) -> LineProof:
         """Proof of one line up to the root of the day, or of the empty place of a line that there is not."""
         index = self.index(account)
-        position = product << self.depth - _PRODUCT_BITS | slot - self.first_slot
+        position = product << self.depth - PRODUCT_BITS | slot - self.first_slot
         levels = self.accounts[index].levels
         siblings = [
             level.get(position >> height ^ 1, LINE_TREE.empty) for height, level in enumerate(levels[:-1])
@@ -164,32 +189,67 @@ def bill_day(facts: DayFacts) -> Bills:
     Raises
     ------
     BillError
-        An order has no meter leaf in its slot, or a line would need too many references.
+        A trade has no meter leaf in its slot.
     FieldError
         The two price feeds differ in length.
     """
-    rules, first = facts.rules, first_slot(facts.rules, facts.day)
-    tariffs = slot_tariffs(facts.retail, facts.imbalance)
-    orders = _orders(facts.markets)
+    trades = trades_of(facts)
+    lines = []
+    for (product, account, slot), basis in bases_of(facts).items():
+        own = trades.pop((product, account, slot), ())
+        lines.append(bill_line(product, slot, own, basis))
+    for product, account, slot in trades:
+        raise BillError(
+            f"account {account} has trades of product {product} in slot {slot} but no meter leaf there"
+        )
+    return bills_of(facts.rules, facts.community, facts.day, lines)
+
+
+def bases_of(facts: DayFacts) -> dict[tuple[int, int, int], Basis]:
+    """What every line follows from besides its trades, by product, account and slot.
+
+    Raises
+    ------
+    FieldError
+        The two price feeds differ in length.
+    """
+    first, tariffs = first_slot(facts.rules, facts.day), slot_tariffs(facts.retail, facts.imbalance)
     scheduled = {
         (product, account, slot): entry
         for product, batches in facts.batches.items()
         for (account, slot), entry in schedules(batches).items()
     }
-    lines = []
+    bases = {}
     for (product, slot), leaves in facts.meters.items():
+        tariff, remaining = tariffs[slot - first], facts.remaining(product, slot)
         for leaf in leaves:
-            key = product, leaf.account, slot
-            lines.append(
-                bill_line(
-                    rules, product, slot, orders.pop(key, ()), scheduled.get(key), leaf, tariffs[slot - first]
-                )
-            )
-    for product, account, slot in orders:
-        raise BillError(
-            f"account {account} has orders for product {product} in slot {slot} but no meter leaf there"
-        )
-    return bills_of(rules, facts.community, facts.day, lines)
+            if leaf.account not in facts.strangers:
+                key = product, leaf.account, slot
+                packages = facts.packages.get(key, NO_PACKAGES)
+                bases[key] = Basis(leaf, tariff, scheduled.get(key), packages, remaining)
+    return bases
+
+
+def trades_of(facts: DayFacts) -> dict[tuple[int, int, int], list[Reference]]:
+    """References to everything that was traded, by product, account and slot, in the order of a line's."""
+    rules = facts.rules
+    trades: defaultdict[tuple[int, int, int], list[Reference]] = defaultdict(list)
+    for market, (book, clearing) in sorted(facts.markets.items(), key=lambda item: item[0].session):
+        product, slot, session = market.product, market.slot, market.session
+        remaining = facts.remaining(product, slot)
+        columns = book.account.tolist(), book.buy.tolist(), book.locks(rules).tolist()
+        rows = zip(*columns, order_trades(book, clearing, remaining), strict=True)
+        for index, (account, buy, locked, (wh, money, _)) in enumerate(rows):
+            reference = refer_order(rules, session, index, buy, wh, money, locked)
+            trades[product, account, slot].append(reference)
+    for (product, account), positions in facts.positions.items():
+        for index, position in enumerate(positions):
+            for slot, wh in enumerate(position.wh, start=position.slot):
+                if wh:
+                    remaining = facts.remaining(product, slot)
+                    reference = refer_position(rules, index, position, slot, remaining)
+                    trades[product, account, slot].append(reference)
+    return trades
 
 
 def bills_of(rules: Rules, community: int, day: int, lines: Iterable[Line]) -> Bills:
@@ -204,7 +264,7 @@ def bills_of(rules: Rules, community: int, day: int, lines: Iterable[Line]) -> B
     by_account: defaultdict[int, dict[int, Line]] = defaultdict(dict)
     for line in lines:
         offset = line.slot - first
-        if not (0 <= offset < rules.slots_per_day and line.product < 2**_PRODUCT_BITS):
+        if not (0 <= offset < rules.slots_per_day and line.product < 2**PRODUCT_BITS):
             raise BillError(
                 f"product {line.product}, slot {line.slot} of account {line.account} is not of day {day}"
             )
@@ -214,7 +274,7 @@ def bills_of(rules: Rules, community: int, day: int, lines: Iterable[Line]) -> B
                 f"account {line.account} has two lines for product {line.product}, slot {line.slot}"
             )
         by_account[line.account][position] = line
-    depth = slot_bits + _PRODUCT_BITS
+    depth = slot_bits + PRODUCT_BITS
     accounts = [_account_bill(account, depth, placed) for account, placed in sorted(by_account.items())]
     return Bills(community, day, first, depth, tuple(accounts))
 
@@ -223,7 +283,7 @@ def account_node(account: int, subtree: Node) -> Node:
     """Node of an account in the upper tree, over the root of its ``subtree``."""
     debit = max(Sums(*subtree.sums).due, 0)
     return Node(
-        keccak(_ACCOUNT_TAG + account.to_bytes(4, "big") + LINE_TREE.pack(subtree)),
+        keccak(ACCOUNT_TAG + account.to_bytes(4, "big") + LINE_TREE.pack(subtree)),
         (*subtree.sums[:-1], debit),
     )
 
@@ -240,18 +300,6 @@ def verify_line(root: Node, line: Line, proof: LineProof) -> bool:
     subtree = subtree_by(line.node(), proof.position, proof.siblings)
     node = account_node(line.account, subtree)
     return LINE_TREE.root_by(node, proof.index, proof.count, proof.upper) == root
-
-
-def _orders(markets: Mapping[Market, tuple[Book, Clearing]]) -> dict[tuple[int, int, int], list[FilledOrder]]:
-    orders: defaultdict[tuple[int, int, int], list[FilledOrder]] = defaultdict(list)
-    for market, (book, clearing) in sorted(markets.items(), key=lambda item: item[0].session):
-        columns = (book.account, book.buy, book.price, book.quantity, clearing.fills)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        for index, (account, buy, price, quantity, fill) in enumerate(rows):
-            orders[market.product, account, market.slot].append(
-                FilledOrder(market.session, index, buy, price, quantity, fill, clearing.price)
-            )
-    return orders
 
 
 def _account_bill(account: int, depth: int, placed: Mapping[int, Line]) -> AccountBill:

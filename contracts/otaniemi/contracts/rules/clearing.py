@@ -224,6 +224,20 @@ def trade_of(book: Book, clearing: Clearing, index: int, permille: int = _WHOLE)
     return _trade(buy, fill, labelled, clearing.price, labels.premium, permille)
 
 
+def trades_of(book: Book, clearing: Clearing, permille: int = _WHOLE) -> list[Trade]:
+    """What every record traded; see ``trade_of``."""
+    labels, buys, fills = clearing.labels, book.buy.tolist(), clearing.fills.tolist()
+    price = clearing.price
+    if labels is None:
+        return [_trade(buy, fill, 0, price, 0, permille) for buy, fill in zip(buys, fills, strict=True)]
+    premium = labels.premium
+    rows = zip(buys, fills, labels.wh.tolist(), book.source.tolist(), strict=True)
+    return [
+        _trade(buy, fill, given if buy else _green_wh(source, fill, premium), price, premium, permille)
+        for buy, fill, given, source in rows
+    ]
+
+
 def traded(record: bytes, prefix: int, label_prefix: int, result: Result, permille: int = _WHOLE) -> Trade:
     """What ``record`` (16 bytes) traded, from its leaf of the fill tree and what the chain stored of its market."""
     book = Book.of_records(record)

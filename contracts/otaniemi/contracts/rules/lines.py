@@ -9,22 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from otaniemi.contracts.rules.calendar import Rules
-from otaniemi.contracts.rules.errors import BillError, FieldError
+from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.keccak import keccak
-from otaniemi.contracts.rules.merkle_sum import Node, SumTree
+from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
-from otaniemi.contracts.rules.orders import lock
+from otaniemi.contracts.rules.packages import NO_PACKAGES, HomePackages, bounded, retail_money
+from otaniemi.contracts.rules.positions import WHOLE, curtail
+from otaniemi.contracts.rules.references import Reference, reference_levels
 from otaniemi.contracts.rules.schedules import Scheduled
+from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 from otaniemi.contracts.rules.tariffs import SlotTariff
 
-MAX_REFERENCES = 64
+LINE_TAG = b"\x02"
+LINE_BYTES = 178
 
-LINE_TREE = SumTree(tag=b"\x03", width=8, size=16, signed=True)
-
-_LINE_TAG = b"\x02"
-_REFERENCE_BYTES = 9
-# Field of a line, its bytes, whether it is signed; in encoded order, references follow.
+# Field of a line, its bytes, whether it is signed; in encoded order, number and root of the references follow.
 _LAYOUT = (
     ("account", 4, False),
     ("product", 1, False),
@@ -43,40 +42,12 @@ _LAYOUT = (
     ("platform_fee", 16, True),
     ("lock_release", 16, True),
 )
-_FIXED_BYTES = sum(size for _, size, _ in _LAYOUT)
-
-
-class Sums(NamedTuple):
-    """What nodes of the bills' tree add up; ``debit`` is 0 below the account nodes."""
-
-    trade_wh: int
-    trade_money: int
-    retail: int
-    imbalance: int
-    grid_fee: int
-    platform_fee: int
-    lock_release: int
-    debit: int
-
-    @property
-    def due(self) -> int:
-        """What is to be paid beyond the released locks; negative is a credit."""
-        charges = self.trade_money + self.retail + self.imbalance + self.grid_fee + self.platform_fee
-        return charges - self.lock_release
+_COUNT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """An order behind a line: record ``index`` of the market in ``session``, and what it traded [Wh]."""
-
-    session: int
-    index: int
-    fill: int
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What an account pays for one product in one slot, and why.
+class LineFields:
+    """The numbers of a line.
 
     ``seq``, ``batch`` and ``leaf`` locate the nomination (all 0 without one); ``meter_wh`` is the billed
     reading.
@@ -98,7 +69,6 @@ class Line:
     grid_fee: int
     platform_fee: int
     lock_release: int
-    references: tuple[Reference, ...]
 
     @property
     def sums(self) -> Sums:
@@ -108,20 +78,34 @@ class Line:
             self.grid_fee, self.platform_fee, self.lock_release, 0,
         )  # fmt: skip
 
+    @property
+    def reference_sums(self) -> Sums:
+        """What the references of the line must add up to."""
+        return self.sums._replace(retail=0, imbalance=0)
+
+
+@dataclass(frozen=True, slots=True)
+class LineHead(LineFields):
+    """A line as it is hashed: its numbers, and the number and root of its references."""
+
+    reference_count: int
+    reference_root: bytes
+
     def encode(self) -> bytes:
-        """The line as it is hashed and published."""
+        """The line's 178 bytes.
+
+        Raises
+        ------
+        OverflowError
+            A number does not fit its field.
+        """
         fixed = b"".join(
             [getattr(self, name).to_bytes(size, "big", signed=signed) for name, size, signed in _LAYOUT]
         )
-        return fixed + b"".join(
-            [
-                (r.session << 64 | r.index << 32 | r.fill).to_bytes(_REFERENCE_BYTES, "big")
-                for r in self.references
-            ]
-        )
+        return fixed + self.reference_count.to_bytes(_COUNT_BYTES, "big") + self.reference_root
 
     @classmethod
-    def decode(cls, data: bytes) -> Line:
+    def decode(cls, data: bytes) -> LineHead:
         """The line that ``encode`` wrote.
 
         Raises
@@ -129,37 +113,37 @@ class Line:
         FieldError
             The length is not that of a line.
         """
-        count, rest = divmod(len(data) - _FIXED_BYTES, _REFERENCE_BYTES)
-        if count < 0 or rest:
-            raise FieldError(
-                "length of a line", len(data), f"{_FIXED_BYTES} + {_REFERENCE_BYTES} a reference"
-            )
+        if len(data) != LINE_BYTES:
+            raise FieldError("length of a line", len(data), str(LINE_BYTES))
         values, at = {}, 0
         for name, size, signed in _LAYOUT:
             values[name] = int.from_bytes(data[at : at + size], "big", signed=signed)
             at += size
-        references = []
-        for start in range(at, len(data), _REFERENCE_BYTES):
-            word = int.from_bytes(data[start : start + _REFERENCE_BYTES], "big")
-            references.append(Reference(word >> 64, word >> 32 & 0xFFFFFFFF, word & 0xFFFFFFFF))
-        return cls(**values, references=tuple(references))
+        count = int.from_bytes(data[at : at + _COUNT_BYTES], "big")
+        return cls(**values, reference_count=count, reference_root=data[at + _COUNT_BYTES :])
 
     def node(self) -> Node:
         """The line as a leaf of its account's subtree."""
-        return Node(keccak(_LINE_TAG + self.encode()), self.sums)
+        return Node(keccak(LINE_TAG + self.encode()), self.sums)
 
 
 @dataclass(frozen=True, slots=True)
-class FilledOrder:
-    """An order of one account in one slot, with its fill [Wh] and the clearing price ``at`` of its market."""
+class Line(LineFields):
+    """What an account pays for one product in one slot, and why."""
 
-    session: int
-    index: int
-    buy: bool
-    price: int
-    quantity: int
-    fill: int
-    at: int
+    references: tuple[Reference, ...]
+
+    @property
+    def head(self) -> LineHead:
+        """The line as it is hashed."""
+        levels = reference_levels(self.references)
+        root = levels[-1][0].hash if levels else LINE_TREE.empty.hash
+        numbers: dict[str, int] = {name: getattr(self, name) for name, _, _ in _LAYOUT}
+        return LineHead(**numbers, reference_count=len(self.references), reference_root=root)
+
+    def node(self) -> Node:
+        """The line as a leaf of its account's subtree."""
+        return self.head.node()
 
 
 class Settled(NamedTuple):
@@ -170,69 +154,82 @@ class Settled(NamedTuple):
     imbalance: int
 
 
-def settle(trade_wh: int, schedule_wh: int, meter: MeterLeaf, tariff: SlotTariff) -> Settled:
-    """Retail and imbalance of one slot; an estimated meter is billed at its dearest candidate."""
+def settle(
+    trade_wh: int,
+    schedule_wh: int,
+    meter: MeterLeaf,
+    tariff: SlotTariff,
+    packages: HomePackages = NO_PACKAGES,
+) -> Settled:
+    """Retail and imbalance of one slot; an estimated meter is billed at its dearest candidate.
+
+    ``tariff`` is one of ``slot_tariffs``; the daily fee of ``packages`` is part of retail.
+    """
+    tariff = bounded(tariff, packages)
     if meter.quality == Quality.MEASURED:
-        return _settle(trade_wh, schedule_wh, meter.net_wh, tariff)
+        return _settle(trade_wh, schedule_wh, meter.net_wh, tariff, packages)
     candidates = (max(schedule_wh, 0), meter.import_wh, 0)
-    options = [_settle(trade_wh, schedule_wh, meter_wh, tariff) for meter_wh in candidates]
+    options = [_settle(trade_wh, schedule_wh, meter_wh, tariff, packages) for meter_wh in candidates]
     return max(options, key=lambda option: option.retail + option.imbalance)  # the first among equals
 
 
-def bill_line(
-    rules: Rules,
-    product: int,
-    slot: int,
-    orders: Sequence[FilledOrder],
-    scheduled: Scheduled | None,
-    meter: MeterLeaf,
-    tariff: SlotTariff,
-) -> Line:
-    """The line of the account of ``meter`` in ``slot``.
+class Basis(NamedTuple):
+    """What a line follows from besides its trades; ``remaining`` permille of the slot were not curtailed."""
 
-    ``orders`` are all of the account in that slot, unfilled ones too, ascending by (session, index).
+    meter: MeterLeaf
+    tariff: SlotTariff
+    scheduled: Scheduled | None = None
+    packages: HomePackages = NO_PACKAGES
+    remaining: int = WHOLE
 
-    Raises
-    ------
-    BillError
-        More orders than a line can refer to.
+
+class Consequences(NamedTuple):
+    """The fields of a line that follow from its basis and its traded energy; see ``LineFields``."""
+
+    seq: int
+    batch: int
+    leaf: int
+    schedule_wh: int
+    meter_wh: int
+    quality: int
+    retail: int
+    imbalance: int
+
+
+def consequences(trade_wh: int, basis: Basis) -> Consequences:
+    """What follows from ``basis`` where ``trade_wh`` were traded."""
+    meter, tariff, scheduled, packages, remaining = basis
+    # Without a nomination the schedule is the trade, which is curtailed already.
+    wh = curtail(scheduled.wh, remaining) if scheduled else trade_wh
+    _, seq, batch, leaf = scheduled or Scheduled(0, 0, 0, 0)
+    meter_wh, retail, imbalance = settle(trade_wh, wh, meter, tariff, packages)
+    return Consequences(seq, batch, leaf, wh, meter_wh, meter.quality, retail, imbalance)
+
+
+def bill_line(product: int, slot: int, references: Sequence[Reference], basis: Basis) -> Line:
+    """The line of the account of the basis's meter in ``slot``.
+
+    ``references`` are to all trades of the account in that slot, unfilled orders too, ascending by place.
     """
-    if len(orders) > MAX_REFERENCES:
-        raise BillError(
-            f"account {meter.account} has {len(orders)} orders in slot {slot}; a line holds {MAX_REFERENCES}"
-        )
-    bought = sum(order.fill for order in orders if order.buy)
-    sold = sum(order.fill for order in orders if not order.buy)
-    trade_wh = bought - sold
-    wh, seq, batch, leaf = scheduled or Scheduled(trade_wh, 0, 0, 0)
-    settled = settle(trade_wh, wh, meter, tariff)
+    columns = zip(*[reference.added for reference in references], strict=True)
+    trade_wh, trade_money, grid_fee, platform_fee, lock_release = map(sum, columns) if references else [0] * 5
     return Line(
-        account=meter.account,
+        account=basis.meter.account,
         product=product,
         slot=slot,
         trade_wh=trade_wh,
-        trade_money=sum((order.fill if order.buy else -order.fill) * order.at for order in orders),
-        seq=seq,
-        batch=batch,
-        leaf=leaf,
-        schedule_wh=wh,
-        meter_wh=settled.meter_wh,
-        quality=meter.quality,
-        retail=settled.retail,
-        imbalance=settled.imbalance,
-        grid_fee=rules.grid_fee * bought,
-        platform_fee=rules.platform_fee * bought,
-        lock_release=sum(lock(rules, order.buy, order.price, order.quantity) for order in orders),
-        references=tuple([Reference(order.session, order.index, order.fill) for order in orders]),
+        trade_money=trade_money,
+        **consequences(trade_wh, basis)._asdict(),
+        grid_fee=grid_fee,
+        platform_fee=platform_fee,
+        lock_release=lock_release,
+        references=tuple(references),
     )
 
 
-def _settle(trade_wh: int, schedule_wh: int, meter_wh: int, tariff: SlotTariff) -> Settled:
-    residual, deviation = schedule_wh - trade_wh, meter_wh - schedule_wh
-    if residual >= 0:
-        retail = residual * tariff.import_price
-    else:
-        paid = min(-residual, max(-meter_wh, 0))
-        retail = -(paid * tariff.feed_in + (-residual - paid) * tariff.long)
-    imbalance = deviation * (tariff.short if deviation > 0 else tariff.long)
-    return Settled(meter_wh, retail, imbalance)
+def _settle(
+    trade_wh: int, schedule_wh: int, meter_wh: int, tariff: SlotTariff, packages: HomePackages
+) -> Settled:
+    deviation = meter_wh - schedule_wh
+    retail = retail_money(schedule_wh - trade_wh, meter_wh, tariff, packages) + packages.daily_fee
+    return Settled(meter_wh, retail, deviation * (tariff.short if deviation > 0 else tariff.long))

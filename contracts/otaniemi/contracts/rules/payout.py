@@ -8,6 +8,7 @@ from otaniemi.contracts.rules.bills import AccountBill, Bills
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import LedgerError
 from otaniemi.contracts.rules.ledger import Ledger
+from otaniemi.contracts.rules.references import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ def pay_out(ledger: Ledger, module: str, rules: Rules, bills: Bills) -> Payout:
     debits = [_debit(ledger, module, bill) for bill in bills.accounts if bill.sums.due > 0]
     sums = bills.sums
     retailer = sums.retail - sum(debit.retail_claim for debit in debits)
-    grid_operator = sums.imbalance + sums.grid_fee - sum(debit.operator_claim for debit in debits)
+    # Trades cancel but for the rounding of curtailments, which the operator takes.
+    operator = sums.imbalance + sums.grid_fee + sums.trade_money
+    grid_operator = operator - sum(debit.operator_claim for debit in debits)
     parties = (
         (rules.retailer, retailer),
         (rules.grid_operator, grid_operator),
@@ -63,6 +66,12 @@ def pay_out(ledger: Ledger, module: str, rules: Rules, bills: Bills) -> Payout:
     for account, nano in credits:
         ledger.credit(module, account, nano)
     return Payout(released, tuple(debits), retailer, grid_operator, sums.platform_fee, tuple(credits))
+
+
+def alone_credit(reference: Reference) -> int:
+    """What a trade gets for its lock on a day without bills, where all counts as delivered [nano-token]."""
+    charges = reference.trade_money + reference.grid_fee + reference.platform_fee
+    return reference.lock_release - charges
 
 
 def _debit(ledger: Ledger, module: str, bill: AccountBill) -> Debit:

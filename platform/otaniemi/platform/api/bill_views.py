@@ -5,18 +5,30 @@ from __future__ import annotations
 from otaniemi.contracts.rules.bills import bills_of
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import RulesError
-from otaniemi.contracts.rules.lines import LINE_TREE, Line, Reference, Sums
+from otaniemi.contracts.rules.lines import Line
 from otaniemi.contracts.rules.merkle_sum import Node
+from otaniemi.contracts.rules.references import Reference
+from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 from otaniemi.platform.api.form import Form, Hash, fields_of, from_hex, to_hex
 from otaniemi.platform.api.services import BillStage, BillState
 
 
 class ReferenceView(Form):
-    """An order behind a line: record ``index`` of the market in ``session``, and its fill [Wh]."""
+    """A trade behind a line, its fill [Wh] and what it adds to the line.
 
-    session: int
+    Kind 0 is record ``index`` of the call auction of session ``chain``, kind 1 record ``index`` of the account's
+    positions of the day.
+    """
+
+    kind: int
+    chain: int
     index: int
     fill: int
+    trade_wh: int
+    trade_money: int
+    grid_fee: int
+    platform_fee: int
+    lock_release: int
 
 
 class LineView(Form):

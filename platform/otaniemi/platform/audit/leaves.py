@@ -2,20 +2,23 @@
 
 ``meters-DAY.jsonl`` holds one line per meter leaf by product, slot and account, ``bills-DAY.jsonl`` one per bill
 line by account, product and slot. A line is a JSON object, keys sorted, no spaces, energy in Wh, money in
-nano-token. ``hash`` is the leaf's own, so that an altered leaf is found by itself.
+nano-token. ``hash`` is the leaf's own, so that an altered leaf is found by itself. Each of a bill line's references
+is an array: kind, chain, index, fill, and what it adds to trade_wh, trade_money, grid_fee, platform_fee, lock_release.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.keccak import keccak
-from otaniemi.contracts.rules.lines import Line, Reference
+from otaniemi.contracts.rules.lines import Line
 from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.references import Reference
 from otaniemi.platform.audit.findings import EvidenceMissingError, WrongLeafError
 
 Meters = Mapping[tuple[int, int], Sequence[MeterLeaf]]
@@ -139,7 +142,7 @@ def _meter_text(product: int, slot: int, leaf: MeterLeaf) -> str:
 
 
 def _line_text(line: Line) -> str:
-    references = [[reference.session, reference.index, reference.fill] for reference in line.references]
+    references = [astuple(reference) for reference in line.references]
     fields = {name: getattr(line, name) for name in Line.__dataclass_fields__}
     return _canonical({**fields, "references": references, "hash": line.node().hash.hex()})
 

@@ -10,7 +10,7 @@ from typing import Any
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.rules.bills import Bills
 from otaniemi.contracts.rules.calendar import Rules
-from otaniemi.contracts.rules.lines import Sums
+from otaniemi.contracts.rules.sums import Sums
 from otaniemi.platform.audit.days import compare_lines, derive, zero_sums
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.leaves import content_hash
@@ -64,7 +64,6 @@ class Payouts:
             e.BillsFinal: self._made_final,
             e.BondReturned: self._bond_returned,
             e.LocksReleased: self._locks_released,
-            e.Reserved: self._reserved,
             e.Debited: self._debited,
             e.PartiesPaid: self._parties_paid,
             e.Credited: self._credited,
@@ -74,8 +73,14 @@ class Payouts:
         """What follows an event of this kind; None for one that is not about bills."""
         return self._handlers.get(kind)
 
-    def finish(self) -> list[Finding]:
-        """Wrong proposals that stand or still may, and money left in the pot."""
+    def finish(self, alone: int) -> list[Finding]:
+        """Wrong proposals that stand or still may, and money left in the pot beside that of days without bills.
+
+        Parameters
+        ----------
+        alone : int
+            What is left of days that were settled without bills. [nano-token]
+        """
         findings = [
             Finding(proposal.where, fault)
             for number, proposal in self.proposals.items()
@@ -83,7 +88,7 @@ class Payouts:
             for fault in proposal.faults
         ]
         busy = any(proposal.open or proposal.due for proposal in self.proposals.values())
-        left = self._state.ledger.pots[MODULE]
+        left = self._state.ledger.pots[MODULE] - alone
         if left and not busy:
             findings.append(Finding("contract Settlement", f"{left:,} nano-token are left in its pot"))
         return findings
@@ -126,9 +131,9 @@ class Payouts:
         meters, lines = published.meters(day), published.lines(day)
         if meters is None:
             return None
-        bills = derive(self._state, rules, self._community, day, meters)
+        facts, bills = derive(self._state, rules, self._community, day, meters)
         self._counts["bills"] += len(bills.lines)
-        self._findings += zero_sums(day, bills.lines)
+        self._findings += zero_sums(facts, bills.lines)
         if lines is not None:
             self._findings += compare_lines(day, lines, bills.lines)
         return bills
@@ -141,7 +146,8 @@ class Payouts:
 
     def _voided(self, event: e.BillsVoided, _: Step) -> Iterable[str]:
         proposal = self.proposals[event.id]
-        if proposal.bills is not None and not proposal.faults:
+        withheld = event.reason == e.VoidReason.WITHHELD
+        if proposal.bills is not None and not proposal.faults and not withheld:
             yield f"voids bills {event.id}, which are right"
         proposal.open, proposal.faults = False, []
         self._state.ledger.credit(MODULE, event.challenger, proposal.event.bond // 2)
@@ -167,10 +173,6 @@ class Payouts:
         if released != event.nano:
             yield f"releases locks of {event.nano}; the orders of day {event.day} locked {released}"
 
-    def _reserved(self, event: e.Reserved, _: Step) -> Iterable[str]:
-        self._state.ledger.reserve_from_pot(MODULE, event.nano)
-        return ()
-
     def _debited(self, event: e.Debited, _: Step) -> Iterable[str]:
         proposal, ledger = self._paying(event), self._state.ledger
         for entry in event.entries:
@@ -195,7 +197,7 @@ class Payouts:
         sums = Sums(*proposal.event.sums)
         right = (
             sums.retail - proposal.retail_claim,
-            sums.imbalance + sums.grid_fee - proposal.operator_claim,
+            sums.imbalance + sums.grid_fee + sums.trade_money - proposal.operator_claim,
             sums.platform_fee,
         )
         paid = event.retailer, event.grid_operator, event.platform

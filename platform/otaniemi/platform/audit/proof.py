@@ -11,18 +11,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from otaniemi.contracts.chain.events import BillsProposed
-from otaniemi.contracts.chain.evidence import LineEvidence, evidence_of
-from otaniemi.contracts.rules.bills import LineProof, bills_of, verify_line
-from otaniemi.contracts.rules.calendar import MAX_SESSIONS, Rules, first_slot
-from otaniemi.contracts.rules.clearing import fill_leaf, fill_of
-from otaniemi.contracts.rules.errors import BillError
-from otaniemi.contracts.rules.lines import LINE_TREE, FilledOrder, Line, Reference, Sums, bill_line
+from otaniemi.contracts.chain.evidence import (
+    LineEvidence,
+    OrderProof,
+    ReferenceEvidence,
+    evidence_of,
+    record_behind,
+)
+from otaniemi.contracts.rules.bills import LineProof, bases_of, bills_of, trades_of, verify_line
+from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.clearing import fill_leaf
+from otaniemi.contracts.rules.lines import Basis, Line, bill_line
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import METER_TREE
-from otaniemi.contracts.rules.orders import Book, Market
-from otaniemi.contracts.rules.schedules import Scheduled, schedules
-from otaniemi.contracts.rules.tariffs import Feed, SlotTariff, slot_tariffs
+from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.references import Reference
+from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 from otaniemi.platform.audit.days import facts_of
 from otaniemi.platform.audit.leaves import Meters
 from otaniemi.platform.audit.state import State
@@ -30,11 +35,15 @@ from otaniemi.platform.audit.state import State
 
 @dataclass(frozen=True)
 class ProvenLine:
-    """A line, its place under the day's root, and the facts that it follows from."""
+    """A line, its place under the day's root, and the facts that it follows from.
+
+    ``records`` are behind the line's references, in their order.
+    """
 
     line: Line
     place: LineProof
     evidence: LineEvidence
+    records: tuple[ReferenceEvidence, ...]
 
 
 @dataclass(frozen=True)
@@ -89,28 +98,25 @@ def prove(
     bills = bills_of(rules, proposal.community, proposal.day, lines)
     facts = facts_of(state, rules, proposal.community, proposal.day, meters)
     own = bills.accounts[bills.index(account)].lines
-    proven = tuple(
-        ProvenLine(line, bills.line_proof(account, line.product, line.slot), evidence_of(facts, line))
-        for line in own
-    )
-    return ProvenBill(account, proposal, proven, settled)
+    proven = []
+    for line in own:
+        key = account, line.product, line.slot
+        records = [record_behind(facts, *key, reference.place) for reference in line.references]
+        place = bills.line_proof(*key)
+        proven.append(ProvenLine(line, place, evidence_of(facts, line), tuple(records)))
+    return ProvenBill(account, proposal, tuple(proven), settled)
 
 
 def faults_of(bill: ProvenBill, state: State, rules: Rules) -> Iterator[tuple[Line, str]]:
     """Every line that does not hold against the chain, and why."""
     community, day = bill.proposal.community, bill.proposal.day
-    nominated = {
-        (product, *key): scheduled
-        for (place, product, nominated_day), batches in state.nominations.items()
-        if (place, nominated_day) == (community, day)
-        for key, scheduled in schedules(batches).items()
-    }
-    tariffs = slot_tariffs(*(state.tariffs[community, feed, day] for feed in (Feed.RETAIL, Feed.IMBALANCE)))
+    own = {(proven.line.product, proven.line.slot): [proven.evidence.meter.leaf] for proven in bill.lines}
+    facts = facts_of(state, rules, community, day, own)
+    trades, bases = trades_of(facts), bases_of(facts)
     for proven in bill.lines:
         line = proven.line
-        scheduled = nominated.get((line.product, line.account, line.slot))
-        tariff = tariffs[line.slot - first_slot(rules, day)]
-        for why in _faults_of_line(proven, bill.proposal, state, rules, scheduled, tariff):
+        key = line.product, line.account, line.slot
+        for why in _faults_of_line(proven, bill.proposal, state, trades.get(key, ()), bases.get(key)):
             yield line, why
 
 
@@ -118,56 +124,39 @@ def _faults_of_line(
     proven: ProvenLine,
     proposal: BillsProposed,
     state: State,
-    rules: Rules,
-    scheduled: Scheduled | None,
-    tariff: SlotTariff,
+    references: Sequence[Reference],
+    basis: Basis | None,
 ) -> Iterator[str]:
+    """Faults of a line; ``references`` are the right ones, by the chain."""
     line, evidence = proven.line, proven.evidence
     root = Node(proposal.root, tuple(proposal.sums))
     if proven.place.count != proposal.count or not verify_line(root, line, proven.place):
         yield f"does not lead to root 0x{proposal.root.hex()} of bills {proposal.id}"
-    orders = []
-    for reference, order in zip(line.references, evidence.orders, strict=False):
-        market = Market(proposal.community, line.product, line.slot, reference.session)
-        result, book = state.results[market], Book.of_records(order.record)
-        leaf = fill_leaf(reference.index, order.record, order.prefix, order.label_prefix)
-        if not verify(result.root, leaf, reference.index, result.count, order.siblings):
-            yield f"order {reference.index} of session {reference.session} does not lead to the fill root"
-        buy, price, quantity = bool(book.buy[0]), int(book.price[0]), int(book.quantity[0])
-        totals = result.price, result.volume, result.demand_above, result.supply_below
-        fill = fill_of(buy, price, quantity, order.prefix, *totals)
-        orders.append(FilledOrder(*_place(reference), buy, price, quantity, fill, result.price))
-    listed = [_place(reference) for reference in line.references]
-    if listed != _orders_on_chain(state, proposal.community, line):
-        yield "does not list exactly the account's orders of the slot"
+    if [reference.place for reference in line.references] != [reference.place for reference in references]:
+        yield "does not list exactly the account's trades of the slot"
+    for reference, record in zip(line.references, proven.records, strict=True):
+        if record.order is not None and not _leads_to_fill(record.order, reference, proposal, line, state):
+            yield f"order {reference.index} of session {reference.chain} does not lead to the fill root"
     reading, report = evidence.meter.leaf, state.meters[proposal.community, line.product, line.slot]
     siblings = _unpacked(evidence.meter.siblings)
     climbed = METER_TREE.root_by(reading.node(), evidence.meter.index, report.count, siblings)
     if climbed != Node(report.root, (report.import_wh, report.export_wh)) or reading.account != line.account:
         yield f"its meter leaf does not lead to root 0x{report.root.hex()} of the slot"
-    try:
-        right = bill_line(rules, line.product, line.slot, orders, scheduled, reading, tariff)
-    except BillError as error:
-        yield str(error)
+    if basis is None:
+        yield "is of an account that is not of the community"
         return
+    right = bill_line(line.product, line.slot, references, basis)
     if right != line:
         yield f"is not what follows: {right}"
 
 
-def _place(reference: Reference) -> tuple[int, int]:
-    return reference.session, reference.index
-
-
-def _orders_on_chain(state: State, community: int, line: Line) -> list[tuple[int, int]]:
-    """Session and index of every accepted order of the line's account in its slot."""
-    places = []
-    for session in range(MAX_SESSIONS):
-        market = Market(community, line.product, line.slot, session)
-        if market in state.cleared:
-            book, _ = state.cleared[market]
-            indices = (book.account == line.account).nonzero()[0].tolist()
-            places += [(market.session, index) for index in indices]
-    return places
+def _leads_to_fill(
+    order: OrderProof, reference: Reference, proposal: BillsProposed, line: Line, state: State
+) -> bool:
+    market = Market(proposal.community, line.product, line.slot, reference.chain)
+    result = state.results[market]
+    leaf = fill_leaf(reference.index, order.record, order.prefix, order.label_prefix)
+    return verify(result.root, leaf, reference.index, result.count, order.siblings)
 
 
 def _unpacked(packed: bytes) -> list[Node]:
@@ -189,14 +178,8 @@ def _line_json(proven: ProvenLine) -> dict[str, Any]:
     return {
         **asdict(line),
         "references": [
-            {
-                **asdict(reference),
-                "record": order.record.hex(),
-                "prefix": order.prefix,
-                "label_prefix": order.label_prefix,
-                "siblings": [sibling.hex() for sibling in order.siblings],
-            }
-            for reference, order in zip(line.references, evidence.orders, strict=True)
+            {**asdict(reference), **_record_json(record)}
+            for reference, record in zip(line.references, proven.records, strict=True)
         ],
         "hash": line.node().hash.hex(),
         "position": place.position,
@@ -218,3 +201,16 @@ def _line_json(proven: ProvenLine) -> dict[str, Any]:
             "siblings": [sibling.hex() for sibling in nomination.siblings],
         },
     }
+
+
+def _record_json(evidence: ReferenceEvidence) -> dict[str, Any]:
+    """What proves the record of an order, or of a position."""
+    if evidence.order is not None:
+        order = evidence.order
+        siblings = [sibling.hex() for sibling in order.siblings]
+        prefixes = {"prefix": order.prefix, "label_prefix": order.label_prefix}
+        return {"record": order.record.hex(), **prefixes, "siblings": siblings}
+    if evidence.position is not None:
+        position = evidence.position
+        return {"record": position.record.hex(), "others": [other.hex() for other in position.others]}
+    return {}

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.chain.artifacts import artifact
-from otaniemi.contracts.chain.deploy import CONTRACTS, MARKET_MODULE, SETTLEMENT_MODULE, Deployment
+from otaniemi.contracts.chain.deploy import (
+    CONTRACTS,
+    CREATED_BY,
+    MODULES,
+    NAMES,
+    Deployment,
+    first_creation,
+)
+from otaniemi.contracts.chain.forms import packages
 from otaniemi.contracts.rules.calendar import slot_start
 from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.keys import EXIT_WINDOW
 from otaniemi.contracts.rules.labels import labels_of
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
+from otaniemi.contracts.rules.price_packages import PackageBook
 from otaniemi.contracts.rules.schedules import Nomination, decode_entries
 from otaniemi.contracts.rules.signing import Domain, checksum
+from otaniemi.platform.audit.agreements import Agreements
+from otaniemi.platform.audit.alone import Alone
+from otaniemi.platform.audit.demands import Demands
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.nominations import NominationJudge
 from otaniemi.platform.audit.orders import OrderJudge
@@ -28,6 +41,13 @@ from otaniemi.platform.audit.state import Account, State
 from otaniemi.platform.audit.steps import Step
 
 _JUDGED = (e.OrdersAccepted, e.OrderSkipped, e.NominationsAccepted, e.NominationSkipped)
+_PACKAGE_EVENTS = (
+    packages.PackagePublished,
+    packages.PackageWithdrawn,
+    packages.Subscribed,
+    packages.Switched,
+    packages.Left,
+)
 _WH_BYTES = 4
 
 
@@ -58,6 +78,9 @@ class Replay:
             deployment.community, self._domains["Oracle"], self.state, published, self.counts
         )
         self._created: set[str] = set()
+        self._names = {address: name for name, address in deployment.addresses.items()}
+        self._alone = alone = Alone(self.state)
+        agreements, demands = Agreements(self.state), Demands(self.state)
         self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
             e.Transfer: self._transfer,
             e.Registered: self._registered,
@@ -80,6 +103,14 @@ class Replay:
             e.Labelled: self._labelled,
             e.Voided: self._voided,
             e.NominationsAccepted: self._nominations_accepted,
+            e.PositionOpened: agreements.opened,
+            e.Demanded: demands.demanded,
+            e.Answered: demands.answered,
+            e.DemandReturned: demands.returned,
+            e.SettledAlone: alone.settled,
+            e.PaidAlone: alone.paid,
+            e.Reserved: self._reserved,
+            **dict.fromkeys(_PACKAGE_EVENTS, self._package_event),
         }
 
     def run(self, steps: Iterable[Step]) -> None:
@@ -108,7 +139,7 @@ class Replay:
             yield f"{step.function or 'its events'}: {error}"
 
     def _finish(self) -> None:
-        missing = [name for name in CONTRACTS if name not in self._created]
+        missing = [name for name in NAMES if name not in self._created]
         for name in missing:
             where = f"contract {name} at {self.deployment.addresses[name]}"
             self.findings.append(Finding(where, "was not created on this chain"))
@@ -116,7 +147,7 @@ class Replay:
             self.findings.append(
                 Finding(f"community {self.deployment.community}", "has no rules on this chain")
             )
-        self.findings += self.payouts.finish()
+        self.findings += self.payouts.finish(self._alone.left)
         surplus = self.state.escrow_micro * 1000 - self.state.ledger.owed
         if surplus < 0:
             why = f"holds {-surplus:,} nano-token less than it owes"
@@ -141,6 +172,10 @@ class Replay:
             for argument, value in zip(CONTRACTS[name], given, strict=True):
                 if value != addresses.get(argument, value):
                     yield f"creates {name} with {value} for {argument}, not {addresses[argument]}"
+            for own, creator in CREATED_BY.items():
+                # What a contract of the committed code creates is what that code says.
+                if creator == name and addresses[own] == first_creation(created):
+                    self._created.add(own)
 
     def _judge(self, step: Step) -> Iterable[str]:
         """Orders and nominations, which events alone cannot vouch for: their signatures are in the calldata."""
@@ -213,11 +248,18 @@ class Replay:
         if event.effective_from != right:
             yield f"gives {event.module} a role from {event.effective_from} on, not from {right}"
         addresses = self.deployment.addresses
-        forms = ("Positions", "CallAuction", "Oracle", "BlockSeries", "ContinuousMarket")
-        markets = [addresses[name] for name in forms]
-        rightful = {**dict.fromkeys(markets, MARKET_MODULE), addresses["Settlement"]: SETTLEMENT_MODULE}
+        rightful = {addresses[name]: role for name, role in MODULES.items()}
         if event.role not in (0, rightful.get(event.module)):
             yield f"gives {event.module}, which is none of the deployed modules, role {event.role} over money"
+
+    def _package_event(self, event: e.Event, _: Step) -> Iterable[str]:
+        for book in self.state.packages.values():
+            packages.replay(book, event)
+        return ()
+
+    def _reserved(self, event: e.Reserved, _: Step) -> Iterable[str]:
+        self.state.ledger.reserve_from_pot(self._names[event.module], event.nano)
+        return ()
 
     def _deposited(self, event: e.Deposited, _: Step) -> Iterable[str]:
         self.state.ledger.deposit(event.account, event.nano)
@@ -234,6 +276,9 @@ class Replay:
 
     def _rules_set(self, event: e.RulesSet, _: Step) -> Iterable[str]:
         versions = self.state.versions[event.community]
+        if event.community not in self.state.packages:
+            retailer_on = partial(self.state.retailer_on, event.community)
+            self.state.packages[event.community] = PackageBook(retailer_on)
         versions.append((event.from_day, event.rules))
         first = event.community == self.deployment.community and len(versions) == 1
         if first and event.rules != self.deployment.rules:

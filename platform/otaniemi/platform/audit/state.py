@@ -12,6 +12,8 @@ from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.ledger import Ledger
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market, NonceWindow
+from otaniemi.contracts.rules.positions import WHOLE, Position
+from otaniemi.contracts.rules.price_packages import PackageBook
 from otaniemi.contracts.rules.schedules import Nomination
 
 Prices = tuple[tuple[int, int], ...]
@@ -53,6 +55,9 @@ class State:
     nominations : mapping of (community, product, day) to list of batches of Nomination
     tariffs : mapping of (community, feed, day) to prices
     meters : mapping of (community, product, slot) to MeterReport
+    positions : mapping of (community, product, account, day) to list of Position
+    packages : mapping of community to PackageBook
+        Of communities that were created.
     closed : set of (community, day)
         Whose markets take no first order.
     curtailed : mapping of (community, product, slot) to permille
@@ -76,6 +81,10 @@ class State:
     )
     tariffs: dict[tuple[int, int, int], Prices] = field(default_factory=dict)
     meters: dict[tuple[int, int, int], MeterReport] = field(default_factory=dict)
+    positions: defaultdict[tuple[int, int, int, int], list[Position]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    packages: dict[int, PackageBook] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     escrow_micro: int = 0
 
@@ -98,6 +107,15 @@ class State:
     def rules_of_slot(self, community: int, product: int, slot: int) -> Rules | None:
         """Rules of a slot; None where the product is not metered."""
         return self.rules_of(Market(community, product, slot, 0))
+
+    def retailer_on(self, community: int, day: int) -> int:
+        """Account of the retailer of a community on a trading day; 0 where there is no such community."""
+        rules = self.rules_at(community, day)
+        return rules.retailer if rules else 0
+
+    def remaining(self, community: int, product: int, slot: int) -> int:
+        """What remains of trades and schedules of a slot. [permille]"""
+        return self.curtailed.get((community, product, slot), WHOLE)
 
     def count(self, market: Market) -> int:
         """Number of records of a market."""

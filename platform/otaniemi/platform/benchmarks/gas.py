@@ -18,8 +18,8 @@ from typing import Any
 from rich.progress import Progress
 
 from otaniemi.contracts.chain import events
-from otaniemi.contracts.chain.evidence import evidence_of
 from otaniemi.contracts.chain.node import open_chain
+from otaniemi.contracts.chain.refutation import LineChallenge, refutation
 from otaniemi.contracts.rules.bills import bill_day, bills_of
 from otaniemi.contracts.rules.calendar import (
     Source,
@@ -32,6 +32,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_end,
     slots_of_day,
 )
+from otaniemi.contracts.rules.openings import preimages
 from otaniemi.contracts.rules.orders import Market, Order, ProfileOrder, Step
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import nomination_digest, order_digest, profile_digest, sign
@@ -163,17 +164,16 @@ def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, 
     platform, number = exchange.founded.staff.parties[2], gateway.rules.platform
     facts = exchange.settlement.facts(day, exchange.oracles.leaves)
     bills = bill_day(facts)
-    # The line with most references is the dearest to recompute.
-    wrong = max(range(len(bills.lines)), key=lambda index: len(bills.lines[index].references))
+    wrong = len(bills.lines) // 2
     altered = [*bills.lines]
     altered[wrong] = replace(altered[wrong], retail=altered[wrong].retail + 1)
     false = bills_of(gateway.rules, gateway.community, day, altered)
     call = settlement.propose_bills(false, number, content_hash(false.lines))
     proposed = gateway.send([(platform, call)])
     false_number = next(event.id for event in proposed if isinstance(event, events.BillsProposed))
-    line = altered[wrong]
-    proof = false.line_proof(line.account, line.product, line.slot)
-    shown = settlement.challenge_line(false_number, line, proof, evidence_of(facts, line), challenger.account)
+    found = refutation(facts, bills, false.root, len(false.accounts), preimages(false))
+    assert isinstance(found, LineChallenge)
+    shown = gateway.contracts.court.challenge(false_number, found, challenger.account)
     measured["challenge"] = _gas(exchange, lambda: gateway.send([(challenger.owner, shown)]))
     numbers: list[int] = []
     measured["root"] = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))

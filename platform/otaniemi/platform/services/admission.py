@@ -5,8 +5,6 @@ The chain checks everything again and has the last word.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otaniemi.contracts.rules.calendar import (
@@ -21,7 +19,6 @@ from otaniemi.contracts.rules.calendar import (
 from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.errors import SignatureError
 from otaniemi.contracts.rules.keys import DeviceLimits
-from otaniemi.contracts.rules.lines import MAX_REFERENCES
 from otaniemi.contracts.rules.orders import (
     NonceWindow,
     Order,
@@ -105,12 +102,11 @@ def check_order(
     order: Order | ProfileOrder,
     signature: bytes,
     state: AccountState,
-    held: Mapping[int, int],
     rules: Rules,
     domain: Domain,
     now: int,
 ) -> None:
-    """Refuse an order that its market would skip, or that a bill could not refer to any more.
+    """Refuse an order that its market would skip.
 
     Parameters
     ----------
@@ -119,8 +115,6 @@ def check_order(
         64 bytes, EIP-2098.
     state : AccountState
         Of the order's account.
-    held : mapping
-        How many orders of its product the account has in each slot, accepted or waiting; 0 where not named.
     rules : Rules
         Of its community.
     domain : Domain
@@ -131,8 +125,7 @@ def check_order(
     Raises
     ------
     RefusedError
-        The first check of the protocol's section 3 that fails, or the limit of orders per slot of section 7;
-        of a profile's steps the first failing one.
+        The first check of the protocol's section 3 that fails; of a profile's steps the first failing one.
     """
     _check_place(order.community, order.product, state.member, rules)
     if order.session >= len(rules.sessions):
@@ -147,16 +140,11 @@ def check_order(
         raise RefusedError(
             "steps", f"of slots {slots}", "one step or more, slots never decreasing, all in one trading day"
         )
-    count = Counter(held)
     for place, step in enumerate(steps):
         where = "" if isinstance(order, Order) else f"steps[{place}]."
         if limits is not None:
             _check_limits(step, limits, now, where)
         _check_step(step, order.session, rules, now, where)
-        count[step.slot] += 1
-        if count[step.slot] > MAX_REFERENCES:
-            valid = f"one in which the account has fewer than {MAX_REFERENCES} orders"
-            raise RefusedError(f"{where}slot", step.slot, valid)
     if order.valid_to < now:
         raise RefusedError("valid_to", order.valid_to, f"{now} or later")
     need = sum(lock(rules, step.buy, step.price, step.quantity, step.source) for step in steps)

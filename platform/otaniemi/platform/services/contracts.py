@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from otaniemi.contracts.chain.billing import Court, Settlement
 from otaniemi.contracts.chain.bindings import (
     Accounts,
     CallAuction,
     Communities,
     Oracle,
+    Positions,
     Schedules,
-    Settlement,
     TestEuro,
 )
 from otaniemi.contracts.chain.forms.blocks import BlockSeries
 from otaniemi.contracts.chain.forms.continuous import ContinuousMarket
+from otaniemi.contracts.chain.forms.packages import PricePackages
 from otaniemi.contracts.chain.node import Chain
 
 
@@ -32,3 +34,6 @@ class Contracts:
         self.block_series = BlockSeries(chain, addresses["BlockSeries"])
         self.continuous_market = ContinuousMarket(chain, addresses["ContinuousMarket"])
         self.settlement = Settlement(chain, addresses["Settlement"])
+        self.court = Court(chain, addresses["Court"])
+        self.positions = Positions(chain, addresses["Positions"])
+        self.price_packages = PricePackages(chain, addresses["PricePackages"])

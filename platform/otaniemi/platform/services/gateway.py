@@ -106,6 +106,17 @@ class Gateway:
             next_seq=intake.next_seq(transaction, account),
         )
 
+    def events_since(self, moment: int) -> list[Event]:
+        """Everything that our contracts said from a time on, whoever made them, in order."""
+        chain, found = self.sender.chain, list[Event]()
+        for number in range(chain.head().number, -1, -1):
+            block = chain.block(number)
+            if block.timestamp < moment:
+                break
+            logs = [log for receipt in block.decoded_receipts() for log in receipt.logs]
+            found[:0] = self._decoder.decode_all(logs)
+        return found
+
     def catch_up(self) -> None:
         """Index every block that the index does not know yet."""
         with self.store.read() as transaction:

@@ -14,7 +14,7 @@ from otaniemi.contracts.rules.labels import label
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
-from otaniemi.platform.store import days, intake, limits, markets, members
+from otaniemi.platform.store import days, intake, limits, markets, members, positions
 
 
 def index_events(
@@ -23,6 +23,7 @@ def index_events(
     """Enter the events of one transaction ``origin`` of ``block``."""
     accepted: list[tuple[Market, bytes]] = []
     trades: list[limits.Trade] = []
+    opened = 0
     for event in found:
         match event:
             case events.OrdersAccepted(market, first_index, records):
@@ -53,6 +54,10 @@ def index_events(
                 nominated = decode_entries(community, product, entries)
                 days.add_nominations(transaction, day, batch, nominated, block)
                 intake.nominations_relayed(transaction, nominated, block)
+            case events.PositionOpened(community, _, _, product, day):
+                where = community, product, day
+                positions.add_agreement(transaction, *where, event.agreement, origin, opened, block)
+                opened += 1
             case events.TariffReported(community, feed, day, _, prices):
                 days.add_tariff(transaction, TariffReport(community, feed, day, unpack_prices(prices)), block)
             case events.TariffQuarantined(community, feed, day, _, _, prices):

@@ -67,7 +67,7 @@ class MarketService:
         Raises
         ------
         RefusedError
-            The chain would skip it, or no bill could hold it: field, value and what is valid.
+            The chain would skip it: field, value and what is valid.
         NumberTakenError
             Another order of the account has its nonce.
         """
@@ -77,8 +77,7 @@ class MarketService:
             if known is not None and (known.order, known.signature) == (order, signature):
                 return known
             state = gateway.account(transaction, order.account)
-            held = intake.orders_held(transaction, order)
-            check_order(order, signature, state, held, gateway.rules, self._domain, now)
+            check_order(order, signature, state, gateway.rules, self._domain, now)
             digest = RelayReceipt.of(self._domain, order, now).digest(self._domain)
             receipt = sign(self._relayer.secret, digest)
             return intake.receive_order(transaction, order, signature, now, receipt)

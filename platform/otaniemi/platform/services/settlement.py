@@ -6,7 +6,7 @@ challenge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from otaniemi.contracts.chain import events
@@ -14,13 +14,17 @@ from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import slots_of_day
 from otaniemi.contracts.rules.clearing import clear, void
+from otaniemi.contracts.rules.labels import label
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book
+from otaniemi.contracts.rules.packages import HomePackages
+from otaniemi.contracts.rules.positions import WHOLE
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.services.disputes import Disputes
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import days, markets
+from otaniemi.platform.store import days, markets, members, positions
 
 
 class SettlementError(OtaniemiError):
@@ -48,6 +52,8 @@ class SettlementService:
 
     Attributes
     ----------
+    disputes : Disputes
+        Where the proposer stands up for right bills.
     proposals : dict
         By trading day.
     """
@@ -55,6 +61,7 @@ class SettlementService:
     def __init__(self, gateway: Gateway, proposer: Key, account: int) -> None:
         self._gateway, self._proposer, self._account = gateway, proposer, account
         self._settlement = gateway.contracts.settlement
+        self.disputes = Disputes(gateway, proposer, account)
         self.proposals: dict[int, Proposal] = {}
 
     def bill(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> Bills:
@@ -89,8 +96,15 @@ class SettlementService:
                     raise SettlementError(f"day {day}: {state.market} is not cleared yet")
                 void_ = state.result.price is None
                 clearing = void(book) if void_ else clear(book, rules.price_min, rules.price_max)
+                if state.result.labels is not None:
+                    clearing = label(book, clearing)
                 books[state.market] = book, clearing
             batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
+            reported = days.tariff(transaction, gateway.community, Feed.REFERENCE, day)
+            opened = positions.positions_of_day(transaction, gateway.community, gateway.product, day)
+            own = {member.account for member in members.of_community(transaction, gateway.community)}
+        reference = reported.prices if reported else None
+        listed = {leaf.account for slot in slots for leaf in leaves[slot]}
         return DayFacts(
             rules=rules,
             community=gateway.community,
@@ -100,7 +114,41 @@ class SettlementService:
             meters={(gateway.product, slot): leaves[slot] for slot in slots},
             retail=retail.prices,
             imbalance=imbalance.prices,
+            reference=reference,
+            positions=opened,
+            curtailments=self._curtailments(day),
+            packages=self._packages(day, listed, reference),
+            strangers=listed - own,
         )
+
+    def _curtailments(self, day: int) -> dict[tuple[int, int], int]:
+        """Permille that remain of curtailed slots."""
+        gateway, contract = self._gateway, self._gateway.contracts.positions
+        if not contract.curtailed_slots(gateway.community, day):
+            return {}
+        product = gateway.product
+        remaining = {
+            (product, slot): contract.remaining(gateway.community, product, slot)
+            for slot in slots_of_day(gateway.rules, day)
+        }
+        return {place: permille for place, permille in remaining.items() if permille < WHOLE}
+
+    def _packages(
+        self, day: int, accounts: Iterable[int], reference: Sequence[tuple[int, int]] | None
+    ) -> dict[tuple[int, int, int], HomePackages]:
+        """What packages cover of homes that have any."""
+        gateway, contract = self._gateway, self._gateway.contracts.price_packages
+        product, found = gateway.product, {}
+        if not contract.package_count():
+            return {}
+        for account in accounts:
+            if not any(contract.package_at(account, product, feed_in, day) for feed_in in (False, True)):
+                continue
+            for at, slot in enumerate(slots_of_day(gateway.rules, day)):
+                spot = None if reference is None else reference[at][0]
+                prices = contract.prices_at(gateway.community, account, product, day, at, spot)
+                found[product, account, slot] = prices
+        return found
 
     def propose(self, bills: Bills) -> int:
         """Put the root of ``bills`` on the chain, with the bond, and keep the lines; the proposal's number."""
@@ -111,6 +159,10 @@ class SettlementService:
             days.keep_bills(transaction, bills.community, bills.day, bills.lines)
         self.proposals[bills.day] = Proposal(receipt.transaction, paid=False)
         return next(event.id for event in found if isinstance(event, events.BillsProposed))
+
+    def closes_at(self, number: int) -> int:
+        """When the window of proposal ``number`` ends, as far as is known; answers to demands restart it."""
+        return self._settlement.closes_at(number)
 
     def pay(self, number: int, bills: Bills) -> list[events.Event]:
         """After the window: make proposal ``number`` final, then all debits, the parties, and all credits."""

@@ -7,6 +7,7 @@ Every function of the repository modules takes an open transaction (`Store.begin
 ``intake``       signed orders and nominations on their way
 ``markets``      markets with gates, accepted records and results
 ``days``         tariffs, nominations and bills of a trading day
+``positions``    agreements of all forms of trading but the call auction
 ``readings``     what meters said
 ``chain_index``  how far the index follows the chain; reorganisations
 ===============  =====================================================

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from otaniemi.contracts.rules.lines import Line
+from otaniemi.contracts.rules.lines import Line, LineFields
+from otaniemi.contracts.rules.references import Reference
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
 from otaniemi.platform.store.database import insert_new
@@ -17,7 +17,7 @@ from otaniemi.platform.store.schema import bills, nominations, tariffs
 _WAITING = 128
 """Added to the feed of prices in quarantine."""
 
-_NUMBERS = tuple(name for name in Line.__dataclass_fields__ if name != "references")
+_NUMBERS = tuple(LineFields.__dataclass_fields__)
 
 
 def add_tariff(transaction: Connection, report: TariffReport, block: int) -> None:
@@ -106,7 +106,7 @@ def keep_bills(transaction: Connection, community: int, day: int, lines: Iterabl
         | {
             "community": community,
             "day": day,
-            "references": line.encode()[len(replace(line, references=()).encode()) :],
+            "references": b"".join([reference.pack() for reference in line.references]),
         }
         for line in lines
     ]
@@ -125,4 +125,4 @@ def bill_lines(transaction: Connection, community: int, day: int, account: int |
 
 def _line(row: Row[Any]) -> Line:
     values = {name: getattr(row, name) for name in _NUMBERS}
-    return Line.decode(Line(**values, references=()).encode() + row.references)
+    return Line(**values, references=Reference.unpack_all(row.references))

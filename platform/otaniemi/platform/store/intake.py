@@ -6,7 +6,6 @@ number is refused, unless the chain skipped the first: then its number is still 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +25,7 @@ from otaniemi.contracts.rules.orders import (
 from otaniemi.contracts.rules.schedules import Nomination, decode_nominations
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.store.database import insert
-from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake, orders
+from otaniemi.platform.store.schema import nomination_intake, nominations, order_intake
 
 
 class Status(StrEnum):
@@ -155,25 +154,6 @@ def orders_of(transaction: Connection, account: int, limit: int = 100) -> list[S
     newest_first = (table.c.received_at.desc(), table.c.nonce.desc())
     query = select(table).where(table.c.account == account).order_by(*newest_first).limit(limit)
     return [_submission(row) for row in transaction.execute(query)]
-
-
-def orders_held(transaction: Connection, like: Order | ProfileOrder) -> Counter[int]:
-    """How many orders, by slot, the account of ``like`` has in its product: on the chain, or waiting here."""
-    slots = [market.slot for market, _ in like.records()]
-    on_chain = (
-        select(orders.c.slot, func.count())
-        .where(orders.c.community == like.community, orders.c.product == like.product)
-        .where(orders.c.slot.between(min(slots, default=0), max(slots, default=0)))
-        .where(orders.c.account == like.account)
-        .group_by(orders.c.slot)
-    )
-    held: Counter[int] = Counter()
-    for slot, count in transaction.execute(on_chain):
-        held[slot] = count
-    waiting = _waiting(order_intake, like.community, like.product)
-    for row in transaction.execute(waiting.where(order_intake.c.account == like.account)):
-        held.update(market.slot for market, _ in _submission(row).order.records())
-    return held
 
 
 def next_nonce(transaction: Connection, account: int, chain: NonceWindow) -> int:

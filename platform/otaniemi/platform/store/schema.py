@@ -126,7 +126,28 @@ limit_trades = Table(
 
 limit_cancels = Table("limit_cancels", metadata, _key("account"), _key("nonce"), _block())
 
-INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels)
+positions = Table(
+    "positions",
+    metadata,
+    Column("transaction", LargeBinary(32), primary_key=True),
+    _key("place"),
+    _number("sequence"),
+    _number("community"),
+    _number("product"),
+    _number("day", index=True),
+    _number("buyer"),
+    _number("seller"),
+    _number("form"),
+    Column("deal", LargeBinary(8), nullable=False),
+    _number("price"),
+    _number("source"),
+    _number("slot"),
+    Column("wh", LargeBinary, nullable=False),
+    _block(),
+)
+"""Agreements by ``place`` in their transaction; ``sequence`` is their order on the chain."""
+
+INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels, positions)
 """Tables whose rows of a block go with the block; markets keep their row and lose their result."""
 
 # Private

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple, Self
 
-from otaniemi.contracts.chain.bindings import Contract
+from otaniemi.contracts.chain.contract import Contract
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules.block_deals import BlockBook

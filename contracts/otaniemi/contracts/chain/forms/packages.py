@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from otaniemi.contracts.chain.bindings import Contract
+from otaniemi.contracts.chain.contract import Contract
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.sender import Call
 from otaniemi.contracts.rules.packages import HomePackages, PackagePrice
