@@ -291,6 +291,8 @@ def test_nobody_leaves_without_a_reason_that_shows(world: World) -> None:
         ({"blamed": 2}, "takes out order 1 (sell at 70,000) as 'rejected'"),
         ({"reason": "NotSigned", "signers": (STRANGER, STRANGER)}, "takes out order 1"),
         ({"reason": "QuantityOutOfRange"}, "takes out order 1"),
+        ({"reason": ""}, "and 1 (sell at 70,000) by a refusal that the batch is to blame for: ''"),
+        ({"reason": "GateClosed"}, "by a refusal that the batch is to blame for: 'GateClosed'"),
         (
             {"quantity": 299},
             "undoes 300 of orders 2 (buy at 90,000) and 1 (sell at 70,000), which the chain did not",

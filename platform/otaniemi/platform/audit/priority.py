@@ -40,10 +40,13 @@ SKEW = 60
 OWN_FAULTS = frozenset(
     {
         "", "WrongSides", "DifferentInstruments", "NotCrossing", "SelfTrade", "OtherSource", "UnknownInstrument",
-        "PriceOutOfBand", "QuantityOutOfRange",
+        "PriceOutOfBand", "GateClosed", "Expired",
     }
 )  # fmt: skip
-"""Refusals for which no order is to blame but the batch."""
+"""Refusals for which no order is to blame but the batch: false pairs, too little gas, too late."""
+
+TOO_SMALL = "QuantityOutOfRange"
+"""What the rest of a match meets whose other part was undone; nobody is to blame."""
 
 
 @dataclass
@@ -186,6 +189,12 @@ class PriorityJudge:
         pair = (buy.digest, sell.digest, match.quantity)
         if refusal is None or (refusal.buy, refusal.sell, refusal.quantity) != pair:
             self._blame(f"undoes {self._told(match)}, which the chain did not refuse")
+        elif refusal.reason != TOO_SMALL and not any(
+            self._is_fault(came, refusal, self.facts.keys[came.limit.account]) for came in (buy, sell)
+        ):
+            self._blame(
+                f"undoes {self._told(match)} by a refusal that the batch is to blame for: {refusal.reason!r}"
+            )
         elif told.entry.evidence in self._refused:
             self._blame(f"undoes {self._told(match)} by a refusal that undid a match before")
         self._refused.add(told.entry.evidence)
@@ -229,7 +238,7 @@ class PriorityJudge:
 
     def _is_fault(self, came: Came, refusal: Refusal, keys: Iterable[str]) -> bool:
         """Whether the chain refused a pair because of this order, and not of what the engine made of it."""
-        if came.digest not in (refusal.buy, refusal.sell) or refusal.reason in OWN_FAULTS:
+        if came.digest not in (refusal.buy, refusal.sell) or refusal.reason in {*OWN_FAULTS, TOO_SMALL}:
             return False
         if refusal.reason == "NotSigned":
             # A key that was revoked since is the account's doing, a spoilt signature the engine's.
