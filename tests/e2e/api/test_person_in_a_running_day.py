@@ -70,6 +70,12 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
         DEVICE, home.account, slot, LAST_CALL, buy=True, price=900_000, quantity=700, nonce=bought.nonce
     )
     assert (bought.state, again.nonce) == ("received", bought.nonce)
+    # In the next slot they trade continuously.
+    client.place_limit(
+        NEIGHBOUR, neighbour.account, slot + 1, buy=False, price=60_000, quantity=400, source=1
+    )
+    taken = client.place_limit(DEVICE, home.account, slot + 1, buy=True, price=70_000, quantity=300)
+    assert (taken.state, taken.settled) == ("filled", 300)
 
     day.live_until(slot_end(rules, slot))
     order = client.order(home.account, bought.nonce)
@@ -77,8 +83,11 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
     assert order.records[0].fill_wh == 700
     paid = order.records[0].result
     assert paid is not None
-    [position] = [one for one in client.positions(home.account) if one.trade_wh]
-    assert (position.slot, position.trade_wh, position.trade_nano) == (slot, 700, 700 * paid.price)
+    assert [
+        (position.slot, position.trade_wh, position.trade_nano)
+        for position in client.positions(home.account)
+        if position.trade_wh
+    ] == [(slot, 700, 700 * paid.price), (slot + 1, 300, 300 * 60_000)]
 
     assert client.send_reading(DEVICE, home.account, slot, import_wh=650, export_wh=0)
     assert not client.send_reading(DEVICE, home.account, slot, import_wh=650, export_wh=0)
@@ -91,7 +100,8 @@ def test_a_person_trades_delivers_pays_and_withdraws(day: RunningDay) -> None:
     day.live_until(day.timeline.clock.now + 4 * 86_400)
     bill = client.bill(home.account, trading_day)
     assert bill.stage == "paid"
-    [line] = [line for line in bill.lines if line.slot == slot]
+    [line, next_line] = [line for line in bill.lines if line.slot in (slot, slot + 1)]
+    assert (next_line.trade_wh, next_line.trade_money) == (300, 300 * 60_000)
     assert (line.trade_wh, line.meter_wh, line.quality) == (700, 650, 0)
     assert line.trade_money == 700 * paid.price
     tariffs = client.tariffs(trading_day)

@@ -21,6 +21,7 @@ from otaniemi.platform.api.services import (
     RecordState,
 )
 from otaniemi.platform.store import days, intake, markets
+from otaniemi.platform.store import positions as agreements
 from otaniemi.platform.store.markets import AcceptedOrder, MarketResult
 
 
@@ -53,7 +54,7 @@ def order_states(transaction: Connection, rules: Rules, account: int, limit: int
 def positions(
     transaction: Connection, rules: Rules, community: int, account: int, product: int, day: int
 ) -> list[Position]:
-    """What an account has in every slot of a trading day."""
+    """What an account has in every slot of a trading day, from all forms of trading."""
     slots = slots_of_day(rules, day)
     results = {
         state.market: state.result
@@ -66,6 +67,11 @@ def positions(
             signed = order.fill_wh if order.buy else -order.fill_wh
             trade_wh[order.market.slot] += signed
             trade_nano[order.market.slot] += signed * result.price + _label_nano(order, result)
+    for side in agreements.positions_of_day(transaction, community, product, day).get((product, account), ()):
+        for slot, wh in enumerate(side.wh, side.slot):
+            signed = wh if side.buy else -wh
+            trade_wh[slot] += signed
+            trade_nano[slot] += signed * side.price
     nominated = schedules(days.nomination_batches(transaction, community, product, day))
     found = []
     for slot in slots:
