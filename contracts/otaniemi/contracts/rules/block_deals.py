@@ -140,6 +140,21 @@ class BlockBook:
         known.next_day = known.terms.last_day + 1
         known.expect(0, 0)
 
+    def outstanding(self, deal: int) -> list[tuple[int, int]]:
+        """Moves of margin (account, nano) that events brought and that did not come yet."""
+        return list(self._known(deal).due)
+
+    def missing(self, deal: int, account: int, rules: Rules, now: int) -> int:
+        """What the margin of a party lacks, which a call asks it to have free; negative where it has more."""
+        known = self._known(deal)
+        secured = known.secured(self._marks[known.series][0], _next_day(known, rules, now))
+        return secured.maintenance(account == known.buyer) - known.margin[account]
+
+    def pass_over(self, deal: int, rules: Rules, now: int) -> None:
+        """A margin call, even one that moves nothing, leaves days behind that can no longer be delivered."""
+        known = self._known(deal)
+        known.next_day = _next_day(known, rules, now)
+
     def _call(self, known: _Deal, account: int, rules: Rules, now: int) -> int:
         """What a margin call moves of ``account``."""
         known.next_day = _next_day(known, rules, now)

@@ -24,6 +24,7 @@ from otaniemi.contracts.rules.clearing import clear, fill_root, void
 from otaniemi.contracts.rules.errors import RulesError
 from otaniemi.contracts.rules.keys import EXIT_WINDOW
 from otaniemi.contracts.rules.labels import labels_of
+from otaniemi.contracts.rules.lot_books import SEALED
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order
 from otaniemi.contracts.rules.price_packages import PackageBook
 from otaniemi.contracts.rules.schedules import Nomination, decode_entries
@@ -32,6 +33,7 @@ from otaniemi.platform.audit.agreements import Agreements
 from otaniemi.platform.audit.alone import Alone
 from otaniemi.platform.audit.demands import Demands
 from otaniemi.platform.audit.findings import Finding
+from otaniemi.platform.audit.forms import Forms, as_money_moved
 from otaniemi.platform.audit.nominations import NominationJudge
 from otaniemi.platform.audit.orders import OrderJudge
 from otaniemi.platform.audit.payouts import Payouts
@@ -77,6 +79,7 @@ class Replay:
         self._reports = Reports(
             deployment.community, self._domains["Oracle"], self.state, published, self.counts
         )
+        self._forms = Forms(self.state, self._domains)
         self._created: set[str] = set()
         self._names = {address: name for name, address in deployment.addresses.items()}
         self._alone = alone = Alone(self.state)
@@ -128,15 +131,19 @@ class Replay:
             yield from self._creation(step)
         try:
             yield from self._judge(step)
-            for event in step.events:
+            for event in as_money_moved(step.events):
                 kind = type(event)
                 handler = (
-                    self._handlers.get(kind) or self._reports.handler(kind) or self.payouts.handler(kind)
+                    self._handlers.get(kind)
+                    or self._forms.handler(kind)
+                    or self._reports.handler(kind)
+                    or self.payouts.handler(kind)
                 )
                 if handler:
                     yield from handler(event, step)
         except (RulesError, LookupError) as error:
             yield f"{step.function or 'its events'}: {error}"
+        yield from self._forms.finish(step)
 
     def _finish(self) -> None:
         missing = [name for name in NAMES if name not in self._created]
@@ -258,7 +265,10 @@ class Replay:
         return ()
 
     def _reserved(self, event: e.Reserved, _: Step) -> Iterable[str]:
-        self.state.ledger.reserve_from_pot(self._names[event.module], event.nano)
+        module = self._names[event.module]
+        # What a sealed auction keeps of deposits its own event says as well.
+        if module != SEALED:
+            self.state.ledger.reserve_from_pot(module, event.nano)
         return ()
 
     def _deposited(self, event: e.Deposited, _: Step) -> Iterable[str]:
