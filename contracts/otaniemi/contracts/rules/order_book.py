@@ -95,9 +95,6 @@ class OrderBook:
     def __len__(self) -> int:
         return len(self._rests)
 
-    def __contains__(self, sequence: object) -> bool:
-        return sequence in self._rests
-
     def add(self, entry: Entry) -> list[Match]:
         """Take a new order in and return its matches, in the order in which they happen.
 
@@ -166,15 +163,6 @@ class OrderBook:
     def depth(self, buy: bool, levels: int) -> list[Level]:
         """The best ``levels`` prices of a side, best first."""
         return self._side(buy).depth(buy, levels)
-
-    def due(self, sequence: int) -> Match | None:
-        """The match that a standing order owes by price and time; None when it can trade with nobody."""
-        entry = self._entries[sequence]
-        other = self._side(not entry.buy)
-        passed: list[_Place] = []
-        maker = self._next(entry, other, passed)
-        other.give_back(passed)
-        return None if maker is None else self._match(entry, maker)
 
     def apply(self, match: Match) -> None:
         """Let two standing orders trade, due or not.

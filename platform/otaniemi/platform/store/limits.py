@@ -124,11 +124,9 @@ def of_account(transaction: Connection, account: int, limit: int = 100) -> list[
     return [_limit(row) for row in transaction.execute(query)]
 
 
-def standing(transaction: Connection, now: int, account: int | None = None) -> list[tuple[KeptLimit, int]]:
+def standing(transaction: Connection, now: int) -> list[tuple[KeptLimit, int]]:
     """Orders that nothing has removed and that can trade at ``now``, with what no match has taken, oldest first."""
     query = select(limits, _taken().label("taken")).where(limits.c.removed.is_(None), limits.c.until >= now)
-    if account is not None:
-        query = query.where(limits.c.account == account)
     rows = transaction.execute(query.order_by(limits.c.sequence))
     return [(_limit(row), row.quantity - row.taken) for row in rows if row.quantity > row.taken]
 
