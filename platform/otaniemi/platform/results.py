@@ -6,6 +6,7 @@ money is integer nano-token. Arrays are shaped (homes, slots) or (slots,) as eac
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,7 +96,8 @@ class RunRecord:
 
     ``slot_starts`` are local ISO times, ``gas`` maps a category (relay, clear, nominate, report, settle, ...) to gas,
     ``summary`` is what ``summary.json`` holds, ``limits`` are sentences that say what limited each day,
-    ``imbalance_split_wh`` maps cause (market, forecast, control) to Wh of absolute deviation.
+    ``imbalance_split_wh`` maps cause (market, forecast, control) to Wh of absolute deviation; ``mechanisms`` holds the
+    first day in every choice of forms, a `MechanismRow` each.
     """
 
     title: str
@@ -115,4 +117,5 @@ class RunRecord:
     limits: list[str]
     imbalance_split_wh: dict[str, int]
     summary: dict[str, Any]
+    mechanisms: Sequence[Mapping[str, Any]] = ()
     notes: list[str] = field(default_factory=list)

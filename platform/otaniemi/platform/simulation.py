@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.progress import Progress
 
 from otaniemi.contracts.chain.export import export_blocks
 from otaniemi.contracts.chain.node import Chain, open_chain
+from otaniemi.contracts.rules.positions import Form
+from otaniemi.platform.agents.forms.mechanisms import choices, compare
 from otaniemi.platform.agents.yardsticks import Yardsticks, yardsticks
 from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.leaves import write_bills, write_meters
 from otaniemi.platform.clock import SimulatedClock, Timeline
-from otaniemi.platform.community import bundled_community, load_community
 from otaniemi.platform.community_day import CommunityDay, enter_days
-from otaniemi.platform.data.measured import load_measured
 from otaniemi.platform.data.scenario import Scenario
-from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.data.settings import ScenarioSettings, scenario_of
 from otaniemi.platform.forecast import Kind, forecaster
+from otaniemi.platform.live_day import Timed
 from otaniemi.platform.report import flow_svg, write_report
 from otaniemi.platform.run_directory import RunDirectory
 from otaniemi.platform.services.exchange import Exchange, open_exchange
@@ -33,23 +34,17 @@ from otaniemi.platform.store.database import Store
 from otaniemi.platform.summary import RunFacts, record_of, summarise
 from otaniemi.platform.worker import worker
 
-DEFAULT_HOMES = 12
-YEARS = range(1971, 2100)
+_T = TypeVar("_T")
+
 WALL_PARTS = ("optimize", "chain", "settle")
 
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What `otaniemi simulate` was asked for; None where the default applies."""
+    """What `otaniemi simulate` was asked for."""
 
-    homes: int | None
-    days: int
-    slot_seconds: int
-    seed: int
-    community: Path | None
-    homes_data: Path | None
-    prices: Path | None
-    start: str | None
+    scenario: ScenarioSettings
+    forms: frozenset[Form]
     forecast: Kind
     chain: str
     out: Path
@@ -63,44 +58,6 @@ class SimulatedRun:
     summary: dict[str, Any]
 
 
-class SettingsError(OtaniemiError):
-    """Options do not fit together, or one has no valid value."""
-
-
-def scenario_of(settings: SimulationSettings) -> Scenario:
-    """The truth that the settings ask for: measured homes where they are given, else synthetic ones.
-
-    Raises
-    ------
-    SettingsError
-        Options do not fit together.
-    DataError, CommunityError
-        The data or the community file cannot be used.
-    """
-    start = None if settings.start is None else _date(settings.start)
-    if settings.homes_data is None:
-        for name, value in (("--community", settings.community), ("--prices", settings.prices)):
-            if value is not None:
-                raise SettingsError(f"{name} is {value}; it goes with --homes-data DIR, the measured homes")
-        # Sun and household profiles are slow to import; measured homes do without them.
-        from otaniemi.platform.data.synthetic import FIRST_DAY, synthetic_scenario
-
-        homes = DEFAULT_HOMES if settings.homes is None else settings.homes
-        return synthetic_scenario(
-            homes, settings.days, settings.slot_seconds, settings.seed, start or FIRST_DAY
-        )
-    if settings.prices is None or start is None:
-        raise SettingsError("--homes-data needs --prices FILE and --start YYYY-MM-DD")
-    if settings.homes is not None:
-        raise SettingsError(
-            f"--homes is {settings.homes}; with --homes-data the community file says which homes"
-        )
-    community = bundled_community() if settings.community is None else load_community(settings.community)
-    return load_measured(
-        community, settings.homes_data, settings.prices, start, settings.days, settings.slot_seconds
-    )
-
-
 def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
     """Trade the days of ``settings`` on a chain, audit them, and publish the run.
 
@@ -112,12 +69,12 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
     began = time.perf_counter()
     wall = dict.fromkeys(WALL_PARTS, 0.0)
 
-    def timed(part: str, action: Callable[[], None]) -> None:
+    def timed(part: str, action: Callable[[], object]) -> None:
         start = time.perf_counter()
         action()
         wall[part] += time.perf_counter() - start
 
-    scenario = scenario_of(settings)
+    scenario = scenario_of(settings.scenario)
     with RunDirectory(settings.out) as directory:
         opening = founded_at(scenario)
         clock = SimulatedClock(opening)
@@ -128,14 +85,31 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
             with worker() as pool:
                 measured = [
                     pool.submit(
-                        yardsticks, day, forecaster(day, settings.forecast, settings.seed), settings.forecast
+                        yardsticks,
+                        day,
+                        forecaster(day, settings.forecast, settings.scenario.seed),
+                        settings.forecast,
                     )
                     for day in map(scenario.day, range(scenario.days))
                 ]
-                exchange = _found(chain, scenario, settings.seed, store, clock, bars, timed)
+                first = scenario.day(0)
+                wanted = choices(settings.forms) if scenario.homes else []
+                compared = [
+                    pool.submit(
+                        compare,
+                        first,
+                        forecaster(first, settings.forecast, settings.scenario.seed),
+                        settings.forecast,
+                        [forms],
+                    )
+                    for forms in wanted
+                ]
+                exchange = _found(chain, scenario, settings.scenario.seed, store, clock, bars, timed)
                 days = _trade(exchange, scenario, settings, clock, bars, timed)
-                sticks = _collect(measured, bars)
+                sticks = _collect("yardsticks", "homes alone, homes as one", measured, bars)
+                outcomes = _collect("comparison", "the first day in each form alone", compared, bars)
             facts = _publish(directory, exchange, scenario, settings, days, sticks, bars)
+            facts = replace(facts, mechanisms=[outcome for found in outcomes for outcome in found])
             summary = summarise(replace(facts, wall_s=_wall(wall, began)))
             record = record_of(facts, summary)
             write_report(record, directory.partial / "report.html")
@@ -145,18 +119,6 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
         return SimulatedRun(directory.publish(), summary)
 
 
-def _date(text: str) -> dt.date:
-    try:
-        date = dt.date.fromisoformat(text)
-    except ValueError:
-        date = dt.date.min
-    if date.year not in YEARS:
-        raise SettingsError(
-            f"--start is {text}; valid is a date from {YEARS[0]} to {YEARS[-1]}, such as 2023-08-07"
-        )
-    return date
-
-
 def _found(
     chain: Chain,
     scenario: Scenario,
@@ -164,7 +126,7 @@ def _found(
     store: Store,
     clock: SimulatedClock,
     bars: Progress,
-    timed: Callable[[str, Callable[[], None]], None],
+    timed: Timed,
 ) -> Exchange:
     task = bars.add_task("founding the community", total=1, detail="contracts, accounts, test tokens")
     opened: list[Exchange] = []
@@ -182,10 +144,12 @@ def _trade(
     settings: SimulationSettings,
     clock: SimulatedClock,
     bars: Progress,
-    timed: Callable[[str, Callable[[], None]], None],
+    timed: Timed,
 ) -> list[CommunityDay]:
     timeline = Timeline(clock)
-    days = enter_days(exchange, scenario, settings.forecast, settings.seed, timeline, timed)
+    days = enter_days(
+        exchange, scenario, settings.forecast, settings.scenario.seed, timeline, timed, settings.forms
+    )
     task = bars.add_task("trading", total=len(timeline), detail="")
     zone = dt.timezone(dt.timedelta(seconds=scenario.utc_offset_s))
     while len(timeline):
@@ -195,13 +159,13 @@ def _trade(
     return days
 
 
-def _collect(measured: list[Future[Yardsticks]], bars: Progress) -> list[Yardsticks]:
-    task = bars.add_task("yardsticks", total=len(measured), detail="homes alone, homes as one")
-    sticks = []
-    for future in measured:
-        sticks.append(future.result())
+def _collect(name: str, detail: str, running: Sequence[Future[_T]], bars: Progress) -> list[_T]:
+    task = bars.add_task(name, total=len(running), detail=detail)
+    found = []
+    for future in running:
+        found.append(future.result())
         bars.update(task, advance=1)
-    return sticks
+    return found
 
 
 def _publish(
@@ -236,7 +200,8 @@ def _publish(
         yardsticks=sticks,
         audit=report,
         forecast=settings.forecast,
-        seed=settings.seed,
+        seed=settings.scenario.seed,
+        mechanisms=(),
         wall_s={},
     )
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.positions import Agreement, Form
 from otaniemi.contracts.rules.units import NANO_PER_MICRO, eur_of_nano
+from otaniemi.platform.agents.forms.mechanisms import MechanismOutcome, row
 from otaniemi.platform.agents.yardsticks import Yardsticks, efficiency, unmatched_nano
 from otaniemi.platform.audit.findings import AuditReport
 from otaniemi.platform.community import Home
-from otaniemi.platform.community_day import DayOutcome, fills_of
 from otaniemi.platform.data.scenario import IntArray, Scenario
+from otaniemi.platform.live_day import DayOutcome, fills_of
 from otaniemi.platform.results import BookOrder, HomeResult, RunRecord, SampleBook, SessionResult, Temperature
 from otaniemi.platform.services.founding import SESSION_NAMES
 from otaniemi.platform.services.gateway import Gateway
@@ -39,6 +41,7 @@ class RunFacts:
     days: Sequence[DayOutcome]
     yardsticks: Sequence[Yardsticks]
     audit: AuditReport
+    mechanisms: Sequence[MechanismOutcome]
     forecast: str
     seed: int
     wall_s: Mapping[str, float]
@@ -48,10 +51,13 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
     """The summary of a run; equal for equal seeds but for ``wall_s``."""
     homes, days = len(facts.scenario.homes), len(facts.days)
     cleared = [market for day in facts.days for market in day.cleared]
-    bought, sold, v2h = _traded(cleared)
+    agreed = [agreement for day in facts.days for agreement in day.agreed]
+    trades, wh = _by_form(facts.days)
+    traded = sum(wh[form] for form in wh if form != Form.PACKAGE)
     alone = sum(sum(day.alone_nano) for day in facts.yardsticks)
     optimum = sum(day.optimum_nano for day in facts.yardsticks)
-    market = sum(day.cost_nano(home) for day in facts.days for home in range(homes))
+    saved = sum(day.package_saving_nano() for day in facts.days)
+    market = sum(day.cost_nano(home) for day in facts.days for home in range(homes)) + saved
     sender = facts.gateway.sender
     orders = sum(len(one.book) for one in cleared)
     return {
@@ -66,13 +72,16 @@ def summarise(facts: RunFacts) -> dict[str, Any]:
         "forecast": facts.forecast,
         "orders": orders,
         "orders_skipped": sum(day.skipped for day in facts.days),
-        "trades": sum(int(np.count_nonzero(one.clearing.fills)) for one in cleared),
-        "traded_wh": sum(one.clearing.volume for one in cleared),
-        "bought_wh": bought,
-        "sold_wh": sold,
-        "v2h_sold_wh": v2h,
+        "trades": sum(trades[form] for form in trades if form != Form.PACKAGE),
+        "traded_wh": traded,
+        "bought_wh": traded,
+        "sold_wh": traded,
+        "v2h_sold_wh": _sold_from(Source.V2H, cleared, agreed),
+        "trades_by_form": {form.name.lower(): trades[form] for form in Form if form in trades},
+        "wh_by_form": {form.name.lower(): wh[form] for form in Form if form in trades},
         "cost_no_market_eur": eur_of_nano(alone),
         "cost_market_eur": eur_of_nano(market),
+        "package_saving_eur": eur_of_nano(saved),
         "cost_community_optimum_eur": eur_of_nano(optimum),
         "cost_perfect_foresight_eur": eur_of_nano(sum(day.perfect_nano for day in facts.yardsticks)),
         "optimum_gap_eur": eur_of_nano(sum(day.gap_nano for day in facts.yardsticks)),
@@ -111,8 +120,7 @@ def escrow_surplus(gateway: Gateway, days: Sequence[DayOutcome]) -> int:
     owed = accounts.reserve()
     for account in range(1, accounts.account_count() + 1):
         owed += accounts.free_of(account) + accounts.withdrawal_of(account)[0]
-    for address in contracts.addresses.values():
-        owed += accounts.pot_of(address)
+    owed += sum(accounts.pot_of(address) for address in contracts.addresses.values())
     for day in days:
         if day.bills:
             owed += accounts.lock_total(gateway.community, day.bills.day)
@@ -128,7 +136,7 @@ def record_of(facts: RunFacts, summary: dict[str, Any]) -> RunRecord:
         dt.datetime.fromtimestamp(slot * scenario.slot_seconds, zone).strftime("%Y-%m-%dT%H:%M")
         for slot in range(scenario.first_slot, scenario.first_slot + summary["slots"])
     ]
-    sold = _sold(cleared)
+    sold = _sold(cleared, [agreement for day in facts.days for agreement in day.agreed])
     homes = [_home(facts, home, sold) for home in range(summary["homes"])]
     return RunRecord(
         title=f"{summary['homes']} homes, {summary['days']} day{'s' if summary['days'] > 1 else ''}",
@@ -148,6 +156,7 @@ def record_of(facts: RunFacts, summary: dict[str, Any]) -> RunRecord:
         limits=limits(facts),
         imbalance_split_wh=_imbalance_split(facts.days),
         summary=summary,
+        mechanisms=[row(outcome, [home.home for home in scenario.homes]) for outcome in facts.mechanisms],
         notes=_notes(facts, summary),
     )
 
@@ -157,7 +166,8 @@ def limits(facts: RunFacts) -> list[str]:
     sentences = []
     for day, yardstick in zip(facts.days, facts.yardsticks, strict=True):
         costs = [day.cost_nano(home) for home in range(len(day.agents))]
-        alone, market, optimum = sum(yardstick.alone_nano), sum(costs), yardstick.optimum_nano
+        alone, optimum = sum(yardstick.alone_nano), yardstick.optimum_nano
+        market = sum(costs) + day.package_saving_nano()
         share = efficiency(alone, market, optimum)
         date = facts.scenario.first_day + dt.timedelta(days=day.data.index)
         if share is None:
@@ -191,24 +201,33 @@ def limits(facts: RunFacts) -> list[str]:
     return sentences
 
 
-def _traded(cleared: Iterable[ClearedMarket]) -> tuple[int, int, int]:
-    """Wh bought, sold, and sold from vehicles."""
-    bought = sold = v2h = 0
+def _by_form(days: Sequence[DayOutcome]) -> tuple[Counter[Form], Counter[Form]]:
+    """Trades and Wh by form over all days."""
+    trades: Counter[Form] = Counter()
+    wh: Counter[Form] = Counter()
+    for day in days:
+        trades += day.trades_by_form()
+        wh += day.wh_by_form()
+    return trades, wh
+
+
+def _sold_from(source: Source, cleared: Iterable[ClearedMarket], agreed: Iterable[Agreement]) -> int:
+    """Wh that homes sold to each other from a source."""
+    wh = sum(sum(agreement.wh) for agreement in agreed if agreement.source == source)
     for one in cleared:
-        fills, buy = one.clearing.fills, one.book.buy
-        bought += int(fills[buy].sum())
-        sold += int(fills[~buy].sum())
-        v2h += int(fills[~buy & (one.book.source == Source.V2H)].sum())
-    return bought, sold, v2h
+        wh += int(one.clearing.fills[~one.book.buy & (one.book.source == source)].sum())
+    return wh
 
 
 def _share(gas: int, count: int) -> int:
     return gas // count if count else 0
 
 
-def _sold(cleared: Iterable[ClearedMarket]) -> Mapping[int, Counter[str]]:
+def _sold(cleared: Iterable[ClearedMarket], agreed: Iterable[Agreement]) -> Mapping[int, Counter[str]]:
     """Wh sold by account and source."""
     sold: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for agreement in agreed:
+        sold[agreement.seller][Source(agreement.source).name.lower()] += sum(agreement.wh)
     for account, fill in fills_of(cleared):
         if not fill.step.buy:
             sold[account][Source(fill.step.source).name.lower()] += fill.wh
@@ -349,6 +368,11 @@ def _notes(facts: RunFacts, summary: dict[str, Any]) -> list[str]:
         notes.append(
             f"Temperatures missed their bands by {summary['discomfort_kelvin_hours']:.2f} kelvin-hours in all. Rooms "
             "and tanks begin every day alike and are planned to end it no worse than they began."
+        )
+    if summary["package_saving_eur"]:
+        notes.append(
+            f"Packages saved the homes {summary['package_saving_eur']:.2f} EUR off the standard tariff. The retailer "
+            "bears it, so costs and efficiency of the community count energy at the standard tariff."
         )
     notes.append(
         "All three costs are settled against the metered truth by the same rules, with equal states of charge at "

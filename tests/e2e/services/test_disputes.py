@@ -15,7 +15,7 @@ from otaniemi.contracts.rules.calendar import bills_due
 from otaniemi.contracts.rules.openings import Stage, open_root
 from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.clock import SimulatedClock, Timeline
-from otaniemi.platform.community_day import BILL_SLACK, CommunityDay
+from otaniemi.platform.community_day import BILL_SLACK, CommunityDay, enter_days
 from otaniemi.platform.data.synthetic import synthetic_scenario
 from otaniemi.platform.services.disputes import Disputes, Docket
 from otaniemi.platform.services.exchange import Exchange, open_exchange
@@ -75,11 +75,8 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Billed]:
     store = Store(tmp_path_factory.mktemp("disputes") / "store.db")
     chain = open_chain("embedded", clock.now - 1)
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
-    homes, timeline = exchange.founded.homes, Timeline(clock)
-    day = CommunityDay(
-        exchange, scenario.day(0), "perfect", SEED, homes, [0] * len(homes), lambda _, action: action()
-    )
-    day.enter(timeline)
+    timeline = Timeline(clock)
+    [day] = enter_days(exchange, scenario, "perfect", SEED, timeline, lambda _, action: action())
     due = bills_due(exchange.gateway.rules, day.day) + BILL_SLACK
     while (moment := timeline.next_moment()) is not None and moment <= due:
         timeline.step()

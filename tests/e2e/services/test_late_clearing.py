@@ -12,9 +12,11 @@ from rich.progress import Progress
 
 from otaniemi.contracts.rules.calendar import slot_start
 from otaniemi.contracts.rules.orders import Market
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.audit.audit import audit_run, evidence_of_run
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.steps import steps_of
+from otaniemi.platform.data.settings import ScenarioSettings
 from otaniemi.platform.services import market as service
 from otaniemi.platform.services.market import ClearedMarket, MarketService
 from otaniemi.platform.simulation import SimulationSettings, simulate_run
@@ -38,9 +40,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         patch.setattr(service, "RECORDS_PER_TRANSACTION", 1)
         patch.setattr(MarketService, "clear", forgetful)
         settings = SimulationSettings(
-            homes=4, days=1, slot_seconds=3600, seed=7, community=None, homes_data=None, prices=None,
-            start=None, forecast="perfect", chain="embedded", out=tmp_path_factory.mktemp("late") / "run",
-        )  # fmt: skip
+            scenario=ScenarioSettings(4, 1, 3600, 7, None, None, None, None),
+            forms=frozenset({Form.CALL}),
+            forecast="perfect",
+            chain="embedded",
+            out=tmp_path_factory.mktemp("late") / "run",
+        )
         done = simulate_run(settings, Progress(disable=True))
     return done.path, done.summary
 

@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 from otaniemi.contracts.chain.node import open_chain
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.platform.clock import SimulatedClock, Timeline
-from otaniemi.platform.community_day import CommunityDay
+from otaniemi.platform.community_day import enter_days
 from otaniemi.platform.data.synthetic import synthetic_scenario
 from otaniemi.platform.services.exchange import Exchange, open_exchange
 from otaniemi.platform.services.founding import found, founded_at
@@ -21,7 +21,7 @@ from otaniemi.platform.store.database import Store
 SEED = 7
 
 
-def at_once(_part: str, action: Callable[[], None]) -> None:
+def at_once(_part: str, action: Callable[[], object]) -> None:
     action()
 
 
@@ -35,7 +35,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
     timeline = Timeline(clock)
     homes = exchange.founded.homes
-    CommunityDay(exchange, scenario.day(0), "perfect", SEED, homes, [0] * len(homes), at_once).enter(timeline)
+    enter_days(exchange, scenario, "perfect", SEED, timeline, at_once)
     while len(timeline):
         timeline.step()
     gateway, home = exchange.gateway, homes[0]

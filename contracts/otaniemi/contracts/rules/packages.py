@@ -37,17 +37,26 @@ def bounded(tariff: SlotTariff, packages: HomePackages) -> SlotTariff:
     return tariff._replace(short=max(tariff.short, *prices), long=min(tariff.long, *prices))
 
 
+def covered_wh(residual: int, meter_wh: int, packages: HomePackages) -> int:
+    """Energy of ``residual`` Wh, schedule less trade, that a package prices; see ``retail_money``. [Wh]"""
+    if residual >= 0:
+        return min(residual, packages.supply.volume, max(meter_wh, 0))
+    return min(-residual, packages.feed_in.volume, max(-meter_wh, 0))
+
+
 def retail_money(residual: int, meter_wh: int, tariff: SlotTariff, packages: HomePackages) -> int:
     """What the retailer is paid for ``residual`` Wh, schedule less trade; ``tariff`` is ``bounded`` [nano-token].
 
     A package covers no more than was metered, so that nobody resells what it makes cheap. Feed-in is paid up to the
     metered export, by the package first; energy beyond it at the long price.
     """
-    (price, volume), (feed_in_price, feed_in_volume), _ = packages
+    covered = covered_wh(residual, meter_wh, packages)
     if residual >= 0:
-        covered = min(residual, volume, max(meter_wh, 0))
-        return covered * price + (residual - covered) * tariff.import_price
+        return covered * packages.supply.price + (residual - covered) * tariff.import_price
     paid = min(-residual, max(-meter_wh, 0))
-    covered = min(paid, feed_in_volume)
-    credit = covered * feed_in_price + (paid - covered) * tariff.feed_in + (-residual - paid) * tariff.long
+    credit = (
+        covered * packages.feed_in.price
+        + (paid - covered) * tariff.feed_in
+        + (-residual - paid) * tariff.long
+    )
     return -credit

@@ -8,12 +8,14 @@ prices are micro-token/kWh, money nano-token. ``known`` is the number of the day
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otaniemi.contracts.rules.orders import Step
+from otaniemi.contracts.rules.packages import HomePackages
 from otaniemi.contracts.rules.units import (
     NANO_PER_TOKEN,
     WH_PER_KWH,
@@ -28,7 +30,7 @@ from otaniemi.optimizer.program.home_program import appliance_load
 from otaniemi.optimizer.trading.home_model import HomeModel, HomePlan
 from otaniemi.optimizer.trading.offers import steps_of_curve
 from otaniemi.optimizer.trading.shifting import Shifter
-from otaniemi.platform.agents.house import eur, house_of, loads_from, power, true_loads
+from otaniemi.platform.agents.house import eur, house_of, loads_from, planned_day, power, true_loads
 from otaniemi.platform.agents.record import Fill, HomeRecord, Metered
 from otaniemi.platform.data.scenario import Floats, IntArray, TradingDay
 from otaniemi.platform.forecast import Forecaster
@@ -51,6 +53,8 @@ class HomeAgent:
         For the first plan.
     choices : Choices
         Starts of its appliances, and levels of its thermal devices to begin with.
+    packages : sequence of HomePackages, length (slots,), optional
+        What it has agreed on with its retailer; it plans at these prices.
 
     Attributes
     ----------
@@ -59,14 +63,22 @@ class HomeAgent:
     """
 
     def __init__(
-        self, day: TradingDay, home: int, forecaster: Forecaster, known: int, choices: Choices
+        self,
+        day: TradingDay,
+        home: int,
+        forecaster: Forecaster,
+        known: int,
+        choices: Choices,
+        packages: Sequence[HomePackages] | None = None,
     ) -> None:
         self.day, self.home = day, home
+        planned = day if packages is None else planned_day(day, packages)
+        self._prices = planned.prices
         self._forecaster = forecaster
         self._load_wh = forecaster.load_wh(home, known)
         self._pv_wh = forecaster.pv_wh(home, known)
         self._outdoor_c = forecaster.outdoor_c(known)
-        house = house_of(day, home, self._load_wh, self._pv_wh, self._outdoor_c)
+        house = house_of(planned, home, self._load_wh, self._pv_wh, self._outdoor_c)
         self._model = HomeModel(house, choices)
         self._thermal = house.thermal
         self._shifter = Shifter(
@@ -79,7 +91,7 @@ class HomeAgent:
         self._plan: HomePlan | None = None
         self._nominated = 0
         appliances_wh = whs_of(appliance_load(house, choices.starts))
-        self.record = HomeRecord(day, house, appliances_wh, true_loads(day, home))
+        self.record = HomeRecord(day, house, appliances_wh, true_loads(day, home), packages)
 
     def open_call(self) -> None:
         """Forget the average plan of the call before."""
@@ -161,8 +173,26 @@ class HomeAgent:
         self._commit()
         most_sold = self._worth_giving(slot)
         only = np.arange(self.day.slots) == slot
-        self._open_local(self.day.prices.feed_in_micro, only)
+        self._open_local(self._prices.feed_in_micro, only)
         return self._steps(slot, most_sold=most_sold, alternatives=self._shifter.alternatives(slot))
+
+    def correction(self, slot: int, known: int) -> list[Step]:
+        """Steps of one slot as in :meth:`last_call`, cut off at what its plan has changed by since it bargained.
+
+        A home that has not bargained day-ahead corrects everything.
+        """
+        steps = self.last_call(slot, known)
+        if self._average is None:
+            return steps
+        self._model.close_local()
+        changed = int(whs_of(self._model.solve().net_kwh)[slot] - whs_of(self._average[0])[slot])
+        left = {True: max(changed, 0), False: max(-changed, 0)}
+        cut = []
+        for step in steps:
+            if wh := min(step.quantity, left[step.buy]):
+                left[step.buy] -= wh
+                cut.append(replace(step, quantity=wh))
+        return cut
 
     def _worth_giving(self, slot: int) -> BySource:
         if not self._stores or self._announced is None:
@@ -252,9 +282,11 @@ class HomeAgent:
         share: float = 1.0,
         alternatives: Sequence[Mapping[str, Levels]] = (),
     ) -> list[Step]:
-        """The curve of a slot as whole steps, rounded down."""
-        low = int(self.day.prices.feed_in_micro[slot])
-        high = int(self.day.prices.import_micro[slot]) - self.day.local_fee_micro
+        """The curve of a slot as whole steps, rounded down; none where no local price serves both sides."""
+        low = int(self._prices.feed_in_micro[slot])
+        high = int(self._prices.import_micro[slot]) - self.day.local_fee_micro
+        if low > high:
+            return []  # between feed-in and import there is no room for the local fee
         curve = self._model.curve(slot, eur_per_kwh(low), eur_per_kwh(high), alternatives)
         return [
             Step(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from otaniemi.contracts.rules.packages import HomePackages, PackagePrice
 from otaniemi.contracts.rules.units import MICRO_PER_TOKEN, WH_PER_KWH
 from otaniemi.optimizer.devices.appliance import Appliance
 from otaniemi.optimizer.devices.battery import Battery
@@ -53,6 +54,16 @@ def expected_house(day: TradingDay, home: int, forecaster: Forecaster, known: in
     """The house of home ``home`` as forecast when ``known`` slots have ended."""
     load, pv = forecaster.load_wh(home, known), forecaster.pv_wh(home, known)
     return house_of(day, home, load, pv, forecaster.outdoor_c(known))
+
+
+def planned_day(day: TradingDay, packages: Sequence[HomePackages]) -> TradingDay:
+    """The day as a home with packages plans it: their prices where they cover it."""
+    prices = replace(
+        day.prices,
+        import_micro=_covered([slot.supply for slot in packages], day.prices.import_micro),
+        feed_in_micro=_covered([slot.feed_in for slot in packages], day.prices.feed_in_micro),
+    )
+    return replace(day, prices=prices)
 
 
 def thermal_devices(home: Home, slot_hours: float) -> tuple[ThermalDevice, ...]:
@@ -146,3 +157,14 @@ def _vehicle(ev: Ev, slot_hours: float) -> ElectricVehicle:
         for stay in ev.sessions
     )
     return ElectricVehicle(**ev.model_dump(exclude={"sessions"}), sessions=stays)
+
+
+def _covered(prices: Sequence[PackagePrice], standard: IntArray) -> IntArray:
+    covered: IntArray = np.array(
+        [
+            price.price if price.volume else other
+            for price, other in zip(prices, standard.tolist(), strict=True)
+        ],
+        np.int64,
+    )
+    return covered

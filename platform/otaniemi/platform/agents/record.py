@@ -15,6 +15,7 @@ import numpy as np
 from otaniemi.contracts.rules.lines import settle
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
 from otaniemi.contracts.rules.orders import Step
+from otaniemi.contracts.rules.packages import NO_PACKAGES, HomePackages, covered_wh
 from otaniemi.contracts.rules.tariffs import SlotTariff, slot_tariffs
 from otaniemi.contracts.rules.units import NANO_PER_TOKEN, WH_PER_KWH, offerable_wh
 from otaniemi.optimizer.devices.thermal import Levels, ThermalLoad
@@ -62,6 +63,8 @@ class HomeRecord:
     appliances_wh : int array, shape (slots,)
     loads : sequence of ThermalLoad
         What its thermal devices truly do to their temperatures.
+    packages : sequence of HomePackages, length (slots,), optional
+        What it has agreed on with its retailer.
 
     Attributes
     ----------
@@ -87,8 +90,10 @@ class HomeRecord:
         house: House,
         appliances_wh: IntArray,
         loads: Sequence[ThermalLoad] = (),
+        packages: Sequence[HomePackages] | None = None,
     ) -> None:
         self._day, self._house, self._appliances_wh, self._loads = day, house, appliances_wh, loads
+        self.packages = [NO_PACKAGES] * day.slots if packages is None else list(packages)
         self.levels = {load.name: np.zeros(day.slots, np.int8) for load in loads}
         self.temperatures_c = {load.name: np.full(day.slots, np.nan) for load in loads}
         self._thermal_wh = np.zeros(day.slots, np.int64)
@@ -157,15 +162,27 @@ class HomeRecord:
 
     def cost_nano(self) -> int:
         """Trades, fees, retail, imbalance and wear of the day. [nano-token]"""
+        return self._cost_nano(self.packages)
+
+    def standard_cost_nano(self) -> int:
+        """The same day at the retailer's standard tariff. [nano-token]"""
+        return self._cost_nano([NO_PACKAGES] * self._day.slots)
+
+    def covered_wh(self) -> int:
+        """Energy of the day that its packages price. [Wh]"""
+        residual = (self.schedule_wh - self.trade_wh).tolist()
+        return sum(map(covered_wh, residual, self.meter_wh.tolist(), self.packages))
+
+    def _cost_nano(self, packages: Sequence[HomePackages]) -> int:
         prices = self._day.prices
         tariffs = slot_tariffs(
             list(zip(prices.import_micro.tolist(), prices.feed_in_micro.tolist(), strict=True)),
             list(zip(prices.short_micro.tolist(), prices.long_micro.tolist(), strict=True)),
         )
         billed = [
-            _billed(int(trade), int(schedule), int(meter), tariff)
-            for trade, schedule, meter, tariff in zip(
-                self.trade_wh, self.schedule_wh, self.meter_wh, tariffs, strict=True
+            _billed(int(trade), int(schedule), int(meter), tariff, covered)
+            for trade, schedule, meter, tariff, covered in zip(
+                self.trade_wh, self.schedule_wh, self.meter_wh, tariffs, packages, strict=True
             )
         ]
         return sum(billed) + int(self.trade_nano.sum() + self.fee_nano.sum()) + self.wear_nano()
@@ -197,7 +214,9 @@ def _taken_wh(kwh: float) -> int:
     return ceil(kwh * WH_PER_KWH - _TOLERANCE_WH)
 
 
-def _billed(trade_wh: int, schedule_wh: int, meter_wh: int, tariff: SlotTariff) -> int:
+def _billed(
+    trade_wh: int, schedule_wh: int, meter_wh: int, tariff: SlotTariff, packages: HomePackages
+) -> int:
     meter = MeterLeaf(0, max(meter_wh, 0), max(-meter_wh, 0), Quality.MEASURED, _SALT)
-    settled = settle(trade_wh, schedule_wh, meter, tariff)
+    settled = settle(trade_wh, schedule_wh, meter, tariff, packages)
     return settled.retail + settled.imbalance

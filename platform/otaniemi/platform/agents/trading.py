@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
+from otaniemi.contracts.rules.packages import HomePackages
 from otaniemi.optimizer.house import Tariff
 from otaniemi.platform.agents.auction import SlotResult, clear_slots
 from otaniemi.platform.agents.bargaining import CALLS, Books, bargain, start_prices
 from otaniemi.platform.agents.home import HomeAgent
-from otaniemi.platform.agents.house import choose, eur, expected_house
+from otaniemi.platform.agents.house import choose, eur, expected_house, planned_day
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
 from otaniemi.platform.forecast import Forecaster, Kind, known_at
@@ -45,16 +46,24 @@ class LocalVenue:
 
 
 def home_agents(
-    day: TradingDay, forecaster: Forecaster, known: int, announced: IntArray | None = None
+    day: TradingDay,
+    forecaster: Forecaster,
+    known: int,
+    announced: IntArray | None = None,
+    packages: Sequence[Sequence[HomePackages] | None] | None = None,
 ) -> list[HomeAgent]:
-    """The agents of a day; devices run when it is cheapest at announced local prices, else at retail."""
+    """The agents of a day; devices run when it is cheapest at announced local prices, else at retail.
+
+    ``packages`` are those of every home, None where it has the standard tariff.
+    """
     agents = []
-    for home in range(len(day.homes)):
-        house = expected_house(day, home, forecaster, known)
+    for home, own in enumerate(packages or [None] * len(day.homes)):
+        planned = day if own is None else planned_day(day, own)
+        house = expected_house(planned, home, forecaster, known)
         prices = None
         if announced is not None:
             prices = Tariff(eur(announced + day.local_fee_micro), eur(announced))
-        agents.append(HomeAgent(day, home, forecaster, known, choose(house, prices)))
+        agents.append(HomeAgent(day, home, forecaster, known, choose(house, prices), own))
     return agents
 
 

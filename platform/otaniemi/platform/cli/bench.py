@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from otaniemi.platform.cli import options
 from otaniemi.platform.cli.output import console, print_json, progress
 
 app = typer.Typer(help="Measure what the documentation claims.", no_args_is_help=True)
@@ -58,6 +59,32 @@ def efficiency(
     with progress() as bars:
         result = bench_efficiency(homes_data, prices, forecast, bars)
     _show("efficiency", result, json)
+
+
+@app.command()
+def mechanisms(
+    homes: options.Homes = None,
+    days: options.Days = 1,
+    slot: options.Slot = options.SlotLength.QUARTER,
+    seed: options.Seed = 7,
+    community: options.CommunityFile = None,
+    homes_data: options.HomesData = None,
+    prices: options.PricesFile = None,
+    start: options.Start = None,
+    forecast: options.Forecast = options.ForecastKind.REALISTIC,
+    json: Json = False,
+) -> None:
+    """Each form of trading alone on the same days, and all together: welfare, bills, self-consumption, fairness.
+
+    Example: `otaniemi bench mechanisms --homes 12 --slot 60min --json`
+    """
+    from otaniemi.platform.benchmarks.mechanisms import bench_mechanisms
+    from otaniemi.platform.data.settings import ScenarioSettings, scenario_of
+
+    chosen = ScenarioSettings(homes, days, slot.seconds, seed, community, homes_data, prices, start)
+    with progress() as bars:
+        result = bench_mechanisms(scenario_of(chosen), forecast.value, seed, bars)
+    _show("mechanisms", result, json)
 
 
 @app.command()

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from otaniemi.platform.cli import options
 from otaniemi.platform.cli.output import console, print_json, progress
-
-
-class SlotLength(StrEnum):
-    """Lengths of a slot that a day can be cut into."""
-
-    QUARTER = "15min"
-    REFERENCE = "12min"
-    HOUR = "60min"
-
-    @property
-    def seconds(self) -> int:
-        return int(self.value.removesuffix("min")) * 60
-
-
-class ForecastKind(StrEnum):
-    """What the homes plan with."""
-
-    REALISTIC = "realistic"
-    PERFECT = "perfect"
 
 
 def register(app: typer.Typer) -> None:
@@ -36,21 +17,18 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    homes: Annotated[
-        int | None, typer.Option(min=2, max=1000, help="Number of homes (12; synthetic data only).")
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=366, help="Trading days in a row.")] = 1,
-    slot: Annotated[SlotLength, typer.Option(help="Length of a slot.")] = SlotLength.QUARTER,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of keys, synthetic homes and forecast errors.")] = 7,
-    community: Annotated[
-        Path | None, typer.Option(help="Community file: devices, tariffs, calendar.")
-    ] = None,
-    homes_data: Annotated[Path | None, typer.Option(help="Directory with measured homes.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="CSV of hourly spot prices.")] = None,
-    start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", metavar="DATE")] = None,
-    forecast: Annotated[
-        ForecastKind, typer.Option(help="What the homes plan with.")
-    ] = ForecastKind.REALISTIC,
+    homes: options.Homes = None,
+    days: options.Days = 1,
+    slot: options.Slot = options.SlotLength.QUARTER,
+    seed: options.Seed = 7,
+    community: options.CommunityFile = None,
+    homes_data: options.HomesData = None,
+    prices: options.PricesFile = None,
+    start: options.Start = None,
+    forecast: options.Forecast = options.ForecastKind.REALISTIC,
+    forms: Annotated[
+        str, typer.Option(help="Forms of trading, with commas between them.")
+    ] = "call,continuous,package,bilateral,block,sealed,dutch",
     chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
     out: Annotated[
         Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")
@@ -63,18 +41,13 @@ def simulate(
 
     Example: `otaniemi simulate --homes 12 --seed 7`
     """
+    from otaniemi.platform.data.settings import ScenarioSettings, forms_of
     from otaniemi.platform.run_directory import next_free
     from otaniemi.platform.simulation import SimulationSettings, simulate_run
 
     settings = SimulationSettings(
-        homes=homes,
-        days=days,
-        slot_seconds=slot.seconds,
-        seed=seed,
-        community=community,
-        homes_data=homes_data,
-        prices=prices,
-        start=start,
+        scenario=ScenarioSettings(homes, days, slot.seconds, seed, community, homes_data, prices, start),
+        forms=forms_of(forms),
         forecast=forecast.value,
         chain=chain,
         out=out if out is not None else next_free(Path("runs")),
@@ -109,6 +82,10 @@ def _table(summary: dict[str, Any]) -> Table:
         ("orders / trades", f"{summary['orders']} / {summary['trades']}"),
         ("traded between homes", kwh("traded_wh")),
         ("of it vehicle-to-home", kwh("v2h_sold_wh")),
+        *(
+            (f"  {name}", f"{summary['trades_by_form'][name]}, {wh / 1000:.1f} kWh")
+            for name, wh in summary["wh_by_form"].items()
+        ),
         ("cost, homes alone", eur("cost_no_market_eur")),
         ("cost, with the market", eur("cost_market_eur")),
         ("cost, planned as one home", eur("cost_community_optimum_eur")),

@@ -37,8 +37,12 @@ def every(record: RunRecord) -> dict[str, Figure]:
         "home_storage": home_storage,
         "home_temperatures": home_temperatures,
     }
-    book = {"book": order_book(record.book)} if record.book else {}
-    return {name: chart(record) for name, chart in charts.items()} | book
+    figures = {name: chart(record) for name, chart in charts.items()}
+    if record.book:
+        figures["book"] = order_book(record.book)
+    if record.mechanisms:
+        figures["mechanisms"] = mechanisms(record)
+    return figures
 
 
 def community(record: RunRecord) -> Figure:
@@ -132,6 +136,29 @@ def worth(record: RunRecord) -> Figure:
         "showlegend": False,
     }
     return {"data": [bar], "layout": charts.bar_layout("cost of all homes, EUR", 210)}
+
+
+def mechanisms(record: RunRecord) -> Figure:
+    """What each choice of forms gains over no form: homes and retailer together, and the homes alone. [EUR]"""
+    rows = record.mechanisms[:0:-1]
+    nothing = record.mechanisms[0]["bills_eur"]
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "y": [_wrapped(row["forms"]) for row in rows],
+            "x": [round(gain, 4) for gain in gained],
+            "marker": {"color": colour},
+            "hovertemplate": "%{x:.3f} EUR",
+            "legendrank": rank,
+        }
+        for name, gained, colour, rank in (
+            ("homes and retailer", [row["welfare_eur"] for row in rows], colours.MARKET, 1002),
+            ("homes", [nothing - row["bills_eur"] for row in rows], colours.ALONE, 1001),
+        )
+    ]
+    return {"data": bars, "layout": charts.bar_layout("gain over no trading, EUR", 90 + 44 * len(rows))}
 
 
 def homes(record: RunRecord) -> Figure:
@@ -391,3 +418,8 @@ def _staircase(curve: Curve, name: str, colour: str, dash: str) -> Figure:
         "line": {"color": colour, "width": 2.5, "dash": dash},
         "marker": {"size": 5},
     }
+
+
+def _wrapped(forms: str) -> str:
+    """A choice of forms as a label: all of them would be too long."""
+    return "all together" if forms.count("+") > 1 else forms

@@ -18,6 +18,7 @@ def every(record: RunRecord, shown: Sequence[HomeResult]) -> str:
         _limits(record),
         _prices(record),
         _worth(record),
+        _forms(record),
         _one_home(record, shown),
         _book(record),
         _imbalance(record),
@@ -70,6 +71,38 @@ def _worth(record: RunRecord) -> str:
         )
         + chart("homes", "Cost of each home in EUR, alone and with the market")
         + _gains_table(record),
+    )
+
+
+def _forms(record: RunRecord) -> str:
+    if not record.mechanisms:
+        return ""
+    heads = (
+        "gain of homes and retailer, EUR", "bills, EUR", "solar energy used here", "Gini of gains",
+        "worst-off home", "its gain, EUR", "trades", "traded, kWh",
+    )  # fmt: skip
+    rows = ["<tr><th>forms</th>" + "".join(f'<th class="number">{head}</th>' for head in heads) + "</tr>"]
+    for row in record.mechanisms:
+        share = row["self_consumption"]
+        cells = (
+            f"{row['welfare_eur']:+.3f}",
+            f"{row['bills_eur']:.2f}",
+            "-" if share is None else f"{share:.1%}",
+            f"{row['gini']:.2f}",
+            str(row["worst_home"]),
+            f"{row['worst_gain_eur']:+.3f}",
+            str(row["trades"]),
+            f"{row['traded_kwh']:.2f}",
+        )
+        numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        rows.append(f"<tr><td>{escape(row['forms'].replace('+', ', '))}</td>{numbers}</tr>")
+    return section(
+        "The forms of trading side by side",
+        "The first day again in each form alone and in all together, by the chain's rules in memory. What a package "
+        "takes from the retailer is no gain of both together. Solar energy used here is what was not given to the grid "
+        "beyond trades. A Gini coefficient of 0 means that all homes gain alike.",
+        chart("mechanisms", "Gain of each choice of forms in EUR")
+        + f'<div class="scroll"><table>{"".join(rows)}</table></div>',
     )
 
 

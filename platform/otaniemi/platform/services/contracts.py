@@ -14,9 +14,12 @@ from otaniemi.contracts.chain.bindings import (
     Schedules,
     TestEuro,
 )
+from otaniemi.contracts.chain.forms.bilateral import BilateralContracts
 from otaniemi.contracts.chain.forms.blocks import BlockSeries
 from otaniemi.contracts.chain.forms.continuous import ContinuousMarket
+from otaniemi.contracts.chain.forms.dutch import DutchAuction
 from otaniemi.contracts.chain.forms.packages import PricePackages
+from otaniemi.contracts.chain.forms.sealed import SealedAuction
 from otaniemi.contracts.chain.node import Chain
 
 
@@ -37,3 +40,6 @@ class Contracts:
         self.court = Court(chain, addresses["Court"])
         self.positions = Positions(chain, addresses["Positions"])
         self.price_packages = PricePackages(chain, addresses["PricePackages"])
+        self.bilateral_contracts = BilateralContracts(chain, addresses["BilateralContracts"])
+        self.sealed_auction = SealedAuction(chain, addresses["SealedAuction"])
+        self.dutch_auction = DutchAuction(chain, addresses["DutchAuction"])

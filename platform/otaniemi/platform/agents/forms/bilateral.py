@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.agents.forms.deals import Deal, ask_price, bid_price
 from otaniemi.platform.agents.home import HomeAgent
 
@@ -40,5 +41,5 @@ def contracts(agents: Sequence[HomeAgent], known: int) -> list[Deal]:
         if asked > worth:
             continue
         busy |= {seller, buyer}
-        deals.append(Deal(buyer, seller, (asked + worth) // 2, Source.PV, wh))
+        deals.append(Deal(Form.BILATERAL, buyer, seller, (asked + worth) // 2, Source.PV, wh))
     return deals

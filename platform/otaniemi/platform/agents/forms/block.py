@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from otaniemi.platform.agents.bargaining import local_bounds
 from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
 from otaniemi.platform.agents.forms.lots import window
-from otaniemi.platform.agents.forms.quotes import Quote
+from otaniemi.platform.agents.forms.quotes import Quote, shaded
 from otaniemi.platform.agents.home import HomeAgent
 
 SERIES: Mapping[str, tuple[int, int]] = {"solar hours": (10, 16), "base": (0, 24)}
@@ -32,6 +32,6 @@ def quotes(agents: Sequence[HomeAgent], known: int, hours: tuple[int, int]) -> l
             bid_price(nano, total) - day.local_fee_micro for nano in lots_worth(agent, known, wh, MOST_LOTS)
         ]
         cost = [ask_price(-nano, total) for nano in lots_worth(agent, known, -wh, MOST_LOTS)]
-        found += [Quote(home, True, (price + middle) // 2, 1) for price in worth if price > middle]
-        found += [Quote(home, False, (price + middle) // 2, 1) for price in cost if price < middle]
+        found += [Quote(home, True, shaded(price, middle, buy=True), 1) for price in worth if price > middle]
+        found += [Quote(home, False, shaded(price, middle, buy=False), 1) for price in cost if price < middle]
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.orders import Step
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.agents.home import HomeAgent
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.data.scenario import IntArray
@@ -20,6 +21,8 @@ class Deal:
 
     Attributes
     ----------
+    form : Form
+        In which they agreed.
     buyer, seller : int
         Indices of the homes.
     price : int
@@ -28,6 +31,7 @@ class Deal:
         Never negative. [Wh]
     """
 
+    form: Form
     buyer: int
     seller: int
     price: int

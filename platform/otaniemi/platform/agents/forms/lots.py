@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.lots import Lots as LotTerms
 from otaniemi.platform.agents.bargaining import local_bounds
 from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
 from otaniemi.platform.agents.home import HomeAgent
@@ -40,6 +41,15 @@ class Lots:
     reserve: int
     ceiling: int
     source: Source
+
+    def terms(self, account: int, community: int, carrier: int, first_slot: int) -> LotTerms:
+        """The lots as a contract takes them; ``first_slot`` is that of the day."""
+        slots = np.flatnonzero(self.wh)
+        first, last = int(slots[0]), int(slots[-1])
+        wh = tuple(self.wh[first : last + 1].tolist())
+        return LotTerms(
+            account, community, carrier, True, int(self.source), self.lots, first_slot + first, wh
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,7 @@ class Quote:
     source: Source = Source.GRID
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What two quotes traded, at the price of the earlier one."""
-
-    buyer: int
-    seller: int
-    price: int
-    quantity: int
-    source: Source
+def shaded(price: int, middle: int, *, buy: bool) -> int:
+    """A limit that keeps half of the gain against ``middle``; the price itself where there is none."""
+    gains = price > middle if buy else price < middle
+    return (price + middle) // 2 if gains else price

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.sealed_auction import LEAST_TIME, SealedTerms
 from otaniemi.platform.agents.forms.lots import Bid, Lots, best_lots, prices_bid, window
 from otaniemi.platform.agents.home import HomeAgent
 
@@ -15,6 +16,8 @@ EVENING = 17, 21
 """First hour and the one after the last."""
 WATT = 250
 """Power of a lot."""
+DEPOSIT = 1_000_000_000
+"""Of every bid. [nano-token]"""
 
 
 def evening(agents: Sequence[HomeAgent], known: int) -> Lots | None:
@@ -29,6 +32,20 @@ def evening(agents: Sequence[HomeAgent], known: int) -> Lots | None:
     if found is None:
         return None
     return Lots(found.seller, found.wh, found.lots, found.reserve, found.ceiling, source[found.seller])
+
+
+def sealed_terms(
+    offered: Lots, account: int, community: int, carrier: int, slot: int, commit_until: int
+) -> SealedTerms:
+    """Terms of the auction; bids are revealed for the least time after ``commit_until`` [Unix s]."""
+    return SealedTerms(
+        offered.terms(account, community, carrier, slot),
+        pay_as_bid=False,
+        reserve_price=offered.reserve,
+        deposit=DEPOSIT,
+        commit_until=commit_until,
+        reveal_until=commit_until + LEAST_TIME,
+    )
 
 
 def bids(agents: Sequence[HomeAgent], known: int, offered: Lots) -> list[Bid]:

@@ -1,0 +1,72 @@
+"""Price packages: the retailer publishes its range before the first day, and every home takes what pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otaniemi.contracts.chain.forms.packages import PackagePublished
+from otaniemi.contracts.rules.calendar import tariff_deadline
+from otaniemi.contracts.rules.packages import HomePackages
+from otaniemi.platform.agents.forms.package import STANDARD, Choice, choose_package, packages_of, retail_range
+from otaniemi.platform.agents.house import choose, expected_house
+from otaniemi.platform.data.scenario import TradingDay
+from otaniemi.platform.forecast import Kind, forecaster
+from otaniemi.platform.live_day import LiveDay
+
+PUBLISH_LEAD, CHOOSE_LEAD = 210 * 60, 180 * 60
+"""Seconds before the first day's first gate at which the retailer publishes, and at which the homes choose."""
+
+
+class PackageTrading:
+    """The retailer's range for a run of days, and what each home has of it.
+
+    Attributes
+    ----------
+    choices : list of Choice
+        By home.
+    """
+
+    def __init__(self, days: Sequence[LiveDay], kind: Kind, seed: int) -> None:
+        self._days, self._kind, self._seed = days, kind, seed
+        first, last = days[0], days[-1]
+        self.choices: list[Choice] = [STANDARD for _ in first.wallets]
+        self._offers = retail_range(first.outcome.data, first.community, first.product, first.day, last.day)
+        self._numbers: dict[str, int] = {}
+
+    def enter(self) -> None:
+        """Enter publication and choice into the timeline of the first day."""
+        first = self._days[0]
+        gate = tariff_deadline(first.rules, first.day)
+        first.at(gate - PUBLISH_LEAD, self._publish)
+        first.plan_at(gate - CHOOSE_LEAD, self._choose)
+
+    def on(self, day: TradingDay) -> list[list[HomePackages] | None]:
+        """What the homes' packages mean on a day, None where a home has the standard tariff."""
+        return [
+            None if choice == STANDARD else packages_of(choice, self._offers, day) for choice in self.choices
+        ]
+
+    def _publish(self) -> None:
+        first = self._days[0]
+        contract = first.exchange.gateway.contracts.price_packages
+        retailer = first.exchange.founded.staff.parties[0]
+        found = first.send([(retailer, contract.publish(terms)) for terms in self._offers.values()])
+        published = [event.package for event in found if isinstance(event, PackagePublished)]
+        self._numbers = dict(zip(self._offers, published, strict=True))
+
+    def _choose(self) -> None:
+        first = self._days[0]
+        data = first.outcome.data
+        forecasts = forecaster(data, self._kind, self._seed)
+        for home in range(len(first.wallets)):
+            house = expected_house(data, home, forecasts, first.known)
+            self.choices[home] = choose_package(house, choose(house), data, self._offers)
+        contract = first.exchange.gateway.contracts.price_packages
+        first.send(
+            [
+                (wallet.owner, contract.subscribe(wallet.account, self._numbers[name], first.day))
+                for wallet, choice in zip(first.wallets, self.choices, strict=True)
+                for name in (choice.supply, choice.feed_in)
+                if name is not None
+            ]
+        )
