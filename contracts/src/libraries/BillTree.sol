@@ -56,6 +56,8 @@ library BillTree {
         pure
         returns (BillNode memory root, int256[] memory dues)
     {
+        // Checked below to divide exactly.
+        // slither-disable-next-line divide-before-multiply
         uint256 length = wire.length / ACCOUNT_BYTES;
         uint256 width = 1;
         while (width < length) width <<= 1;
@@ -76,6 +78,8 @@ library BillTree {
                 dues[i] = _readAccount(level + i * NODE_BYTES, wire, i * ACCOUNT_BYTES);
             }
             for (uint256 left = length; left > 1; left = (left + 1) / 2) {
+                // As many whole pairs as there are: the last of an odd number stays as it is.
+                // slither-disable-next-line divide-before-multiply
                 uint256 end = level + left / 2 * NODE_BYTES;
                 uint256 pairs = level;
                 for (uint256 target = level; target < end; target += NODE_BYTES) {

@@ -264,6 +264,8 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
             _require(terms.sharePermille <= WHOLE && terms.profile.length == 0, "sharePermille");
             return;
         }
+        // Communities takes only slots that divide a day.
+        // slither-disable-next-line divide-before-multiply
         uint256 slots = DAY / rules.slotSeconds;
         _require(terms.profile.length == 4 * slots, "profile");
         uint256 sum = 0;
@@ -386,12 +388,16 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         bytes calldata prices,
         Rules memory rules
     ) private view returns (Agreement[] memory parts) {
+        // Communities takes only slots that divide a day.
+        // slither-disable-next-line divide-before-multiply
         uint256 slots = DAY / rules.slotSeconds;
         if (terms.profile.length != 4 * slots) revert NothingToDeliver(day);
         uint256 first = uint256(dayStart(day, rules.utcOffset)) / rules.slotSeconds;
         uint256[] memory wh = _uncurtailed(terms, day, first, slots);
         parts = new Agreement[](slots);
         uint256 count = 0;
+        // Each turn writes it once: either it goes past a slot without energy, or past a part.
+        // slither-disable-next-line write-after-write
         for (uint256 i = 0; i < slots;) {
             if (wh[i] == 0) {
                 ++i;
@@ -494,6 +500,8 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
 
     /// @dev Trading day of now.
     function _today(uint32 community) private view returns (uint256) {
+        // The slots do not matter here.
+        // slither-disable-next-line unused-return
         (, int32 utcOffset) = _communities.calendarOf(community);
         return dayOf(block.timestamp, 1, utcOffset);
     }

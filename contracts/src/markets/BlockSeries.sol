@@ -144,6 +144,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
 
     /// @inheritdoc IBlockSeries
     function record(BlockTrade calldata trade) external returns (uint64 deal) {
+        // Its pot does not matter here.
+        // slither-disable-next-line unused-return
         (Module role,) = _accounts.moduleOf(msg.sender);
         if (role != Module.Market) revert NotMarket(msg.sender);
         Series memory terms = _known(trade.series);
@@ -194,6 +196,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
             return _default(deal, terms, series, buyerFails, sellerFails);
         }
         emit Delivered(deal, day);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         _give(deal, terms.buyer, terms.buyerMargin - buyerMargin);
         _give(deal, terms.seller, terms.sellerMargin - sellerMargin);
         (terms.buyerMargin, terms.sellerMargin) = (buyerMargin, sellerMargin);
@@ -231,6 +235,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         Side memory side = buyer
             ? Side(terms.buyer, terms.buyerMargin, terms.buyerDeadline)
             : Side(terms.seller, terms.sellerMargin, terms.sellerDeadline);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         bool late = _remargin(deal, side, move, buyer ? buyerLoss : sellerLoss);
         if (buyer) (terms.buyerMargin, terms.buyerDeadline) = (side.margin, side.deadline);
         else (terms.sellerMargin, terms.sellerDeadline) = (side.margin, side.deadline);
@@ -389,6 +395,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
     /// nobody chooses an older mark.
     function _freshMark(uint32 series, Series memory terms) private view returns (int32) {
         Mark memory mark = markOf[series];
+        // The slots do not matter here.
+        // slither-disable-next-line unused-return
         (, int32 utcOffset) = _communities.calendarOf(terms.community);
         // A trading day of today.
         // forge-lint: disable-next-line(unsafe-typecast)
@@ -404,6 +412,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
 
     /// @dev First delivery from `from` on whose window is open or ahead; its day is after the last one where none is.
     function _next(Series memory series, uint32 from) private view returns (Delivery memory delivery) {
+        // The slots do not matter here.
+        // slither-disable-next-line unused-return
         (, int32 utcOffset) = _communities.calendarOf(series.community);
         uint256 day = dayOf(block.timestamp, 1, utcOffset);
         if (day < from) day = from;

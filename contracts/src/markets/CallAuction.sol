@@ -223,6 +223,8 @@ contract CallAuction is OrderIntake {
     }
 
     function _slotStart(Market market) private view returns (uint256) {
+        // Slots count in UTC.
+        // slither-disable-next-line unused-return
         (uint32 slotSeconds,) = _communities.calendarOf(market.community());
         return uint256(market.slot()) * slotSeconds;
     }

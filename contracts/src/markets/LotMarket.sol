@@ -62,6 +62,8 @@ abstract contract LotMarket is ILotMarket, EIP712 {
     function _putUp(uint32 account, uint256 nano) internal {
         uint256 free = _accounts.freeOf(account);
         if (nano > free) revert InsufficientFunds(account, nano, free);
+        // It takes all of it: that much is free.
+        // slither-disable-next-line unused-return
         _accounts.debit(abi.encodePacked(account, uint64(nano)));
     }
 

@@ -113,6 +113,8 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         // Events of a market carry its key, so none may name one that is no market.
         if (orders.length % ORDER_BYTES != 0 || Market.unwrap(market) >> 80 != 0) revert MalformedWire();
         (MarketTerms terms, bool tooFar) = _open(market);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         bytes memory faults = _accounts.lockBatch(
             market.community(),
             market.product(),
@@ -140,6 +142,8 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         uint256 pos = 0;
         while (pos < profiles.length) {
             Profile memory profile = _readProfile(profiles, pos);
+            // Accounts calls nobody back, see [1].
+            // slither-disable-next-line reentrancy-no-eth
             _relayProfile(shelf, first, profiles, profile, slotSeconds, utcOffset);
             pos = profile.stepsEnd + SIGNATURE_BYTES;
         }
@@ -187,6 +191,8 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         uint256 need = record.lock(terms.fee(), terms.shortCap());
         uint256 request = LockRequests.pack(signer, account, nonce, fault);
         uint256 ask = LockRequests.ask(record, need);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         fault = _accounts.lock(market.community(), market.product(), terms.day(), request, ask);
         if (fault != Skip.None) _refuse(fault, market, record, nonce, need, signer);
         if (terms.count() == MAX_RECORDS) revert MarketFull(market);
@@ -232,6 +238,7 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         }
         if (accepted.isNone()) return;
         // Checked above, and the steps lock no more than the account has free.
+        // slither-disable-next-line unused-return
         _accounts.lock(first.community(), first.product(), accepted.terms().day(), request, need);
     }
 
@@ -327,6 +334,8 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         view
         returns (bytes memory requests)
     {
+        // The length was checked to be that of whole orders.
+        // slither-disable-next-line divide-before-multiply
         requests = new bytes(orders.length / ORDER_BYTES * LockRequests.BYTES);
         bytes32 domain = _domainSeparatorV4();
         Skip gateFault = _gateFault(tooFar, terms.relayGate());

@@ -105,6 +105,8 @@ contract Positions is IPositions, AccessManaged {
         view
         returns (uint32 day, Rules memory rules)
     {
+        // Its pot does not matter here.
+        // slither-disable-next-line unused-return
         (Module role,) = _accounts.moduleOf(msg.sender);
         if (role != Module.Market) revert NotMarket(msg.sender);
         (uint32 community, uint8 product) = (agreement.community, agreement.product);
@@ -135,6 +137,8 @@ contract Positions is IPositions, AccessManaged {
     function _open(Agreement memory agreement, uint32 day, Rules memory rules) private {
         uint256 total = _checkEnergy(agreement, day, rules.connectionLimitWh);
         bytes memory wh = packWh(agreement.wh);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         _append(agreement, true, wh, day, total, rules);
         _append(agreement, false, wh, day, total, rules);
         emit PositionOpened(

@@ -194,10 +194,14 @@ contract PricePackages is IPricePackages, EIP712 {
     }
 
     /// @dev The account has `package` (0 for none) from a day on, if notice, gate and places allow it. See [10].
+    // One check after the other, each with its own error.
+    // slither-disable-next-line cyclomatic-complexity
     function _choose(uint32 account, uint8 product, bool feedIn, uint32 package, uint32 fromDay) private {
         uint32 community = _accounts.communityOf(account);
         Checkpoints.Trace224 storage history = _histories[account][product][feedIn];
         uint256 today = _today(community);
+        // Without a checkpoint both are zero, which is no package.
+        // slither-disable-next-line unused-return
         (, uint32 since, uint224 latest) = history.latestCheckpoint();
         if (since > today) revert ChangePending(account, since);
         // Only numbers of packages are stored.
@@ -220,6 +224,8 @@ contract PricePackages is IPricePackages, EIP712 {
         if (block.timestamp >= _communities.firstGate(community, fromDay)) revert GateClosed(fromDay);
         if (current != 0) _vacate(current, fromDay, today);
         if (package != 0) _take(account, package, fromDay, today);
+        // The former package is known.
+        // slither-disable-next-line unused-return
         history.push(fromDay, package);
         if (current == 0) emit Subscribed(account, package, fromDay);
         else if (package == 0) emit Left(account, current, fromDay);
@@ -326,6 +332,8 @@ contract PricePackages is IPricePackages, EIP712 {
 
     /// @dev Trading day of now.
     function _today(uint32 community) private view returns (uint256) {
+        // The slots do not matter here.
+        // slither-disable-next-line unused-return
         (, int32 utcOffset) = _communities.calendarOf(community);
         return dayOf(block.timestamp, 1, utcOffset);
     }

@@ -182,6 +182,8 @@ contract SealedAuction is ISealedAuction, LotMarket {
         if (_bidOf[auction][account] != 0) revert AlreadyCommitted(account);
         uint256 number = known.bids.length;
         if (number == MAX_BIDS) revert TooManyBids(MAX_BIDS);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         _putUp(account, known.terms.deposit);
         Bid storage bid = known.bids.push();
         (bid.commitment, bid.account) = (commitment, account);

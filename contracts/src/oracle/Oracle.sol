@@ -98,6 +98,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         ReportMark memory last = _markOf(community, feed, day);
         _requireTakeable(last, former != 0, former == hash, mark, from, until, rules.meterWindow);
         uint32 baseDay = baseDayOf(community, feed, day);
+        // A state and a hash.
+        // slither-disable-next-line incorrect-equality
         bool confirmed = last.status == ReportStatus.Quarantined && former == hash;
         if (former != hash) _tariffs[community][feed][day] = hash;
         if (!confirmed && baseDay > 0 && _jumps(prices, base, community, feed, baseDay, rules.deviationLimit))
@@ -121,6 +123,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         bytes calldata signatures
     ) external {
         (uint32 day, uint256 end, Rules memory rules) = _rulesOf(community, slot);
+        // A bit of the rules.
+        // slither-disable-next-line incorrect-equality
         if (product > 7 || (rules.products >> product) & 1 == 0) revert UnknownProduct(product);
         uint256 limit = uint256(value.count) * rules.connectionLimitWh;
         if (value.importWh > limit) revert EnergyOutOfBounds(value.importWh, limit);
@@ -165,6 +169,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         Rules memory rules = _communities.rulesAt(community, day);
         (, uint256 until) = _tariffWindow(community, feed, day, rules);
         ReportMark memory mark = _markOf(community, feed, day);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         id = _open(community, feed, day, challenger, mark, until, rules);
         _setMark(community, feed, day, mark);
     }
@@ -178,6 +184,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         if (!meters.reported) revert NoReport();
         (uint32 day, uint256 end, Rules memory rules) = _rulesOf(community, slot);
         ReportMark memory mark = ReportMarks.unpack(meters.mark);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         id = _open(community, METERS + product, slot, challenger, mark, end + rules.meterWindow, rules);
         meters.mark = mark.pack();
         --meteredSlots[community][product][day];
@@ -337,6 +345,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
 
     function _challenge(uint256 id) private view returns (ReportChallenge memory challenge) {
         challenge = _challenges[id];
+        // Zero where there is no challenge.
+        // slither-disable-next-line incorrect-equality
         if (challenge.deadline == 0) revert NoChallenge(id);
     }
 
@@ -372,6 +382,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
     }
 
     /// @dev Whether a report may take the place of the last one; `again` is the time that a waiting one leaves.
+    // States and rounds are compared, no balances.
+    // slither-disable-next-line incorrect-equality
     function _requireTakeable(
         ReportMark memory last,
         bool exists,
@@ -429,6 +441,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
             address signer = Signatures.recover(digest, signatures, 64 * i);
             // Both lists ascend: reporters before the signer did not sign.
             while (next < reporters.length && reporters[next] < signer) ++next;
+            // An index that grows by one at a time.
+            // slither-disable-next-line incorrect-equality
             if (next == reporters.length || reporters[next] != signer) revert NotReporter(signer);
             ++next;
             signers[i] = signer;
@@ -439,6 +453,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
 
     /// @dev One pass over eight prices at a time; only a refusal looks for the price.
     function _checkPrices(bytes calldata prices, Rules memory rules, bool ordered) private pure {
+        // Communities takes only slots that divide a day.
+        // slither-disable-next-line divide-before-multiply
         uint256 expected = 8 * (DAY / rules.slotSeconds);
         if (prices.length != expected) revert VectorLength(prices.length, expected);
         if (prices.within(rules.shortCap, ordered)) return;

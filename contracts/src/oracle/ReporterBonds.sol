@@ -49,6 +49,8 @@ abstract contract ReporterBonds is IReporterBonds, EIP712 {
             revert NoBond(reporter);
         }
         if (bond.nano > 0 && bond.account != account) revert BondOfAnotherAccount(reporter, bond.account);
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         _takeFrom(account, nano);
         // All money together is below 2^62.
         _bonds[reporter] = ReporterBond(bond.nano + nano, account, 0);
@@ -65,6 +67,8 @@ abstract contract ReporterBonds is IReporterBonds, EIP712 {
     }
 
     /// @inheritdoc IReporterBonds
+    // Zero where there is no bond, or it was not released.
+    // slither-disable-next-line incorrect-equality
     function takeBond(address reporter) external {
         ReporterBond memory bond = _bonds[reporter];
         if (bond.nano == 0) revert NoBond(reporter);
@@ -178,6 +182,8 @@ abstract contract ReporterBonds is IReporterBonds, EIP712 {
         bool two = first != second && signatures.length == 2 * SIGNATURE_BYTES;
         if (!two || reporter != other || reporter == address(0)) revert NoEquivocation(reporter, other);
         uint64 nano = _bonds[reporter].nano;
+        // Zero where there is no bond.
+        // slither-disable-next-line incorrect-equality
         if (nano == 0) revert NoBond(reporter);
         delete _bonds[reporter];
         uint64 reward = nano / 2;

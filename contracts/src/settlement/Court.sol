@@ -248,6 +248,8 @@ contract Court is LineCheck {
     ) private view returns (bool exists, Billed memory trade) {
         if (ref.chain() > type(uint8).max) return (false, trade);
         Market market = marketOf(day.community, line.product, line.slot, uint8(ref.chain()));
+        // Only the number of orders matters here.
+        // slither-disable-next-line unused-return
         (uint32 count,) = _auction.statusOf(market);
         if (ref.index() >= count) return (false, trade);
         Result memory result = _auction.resultOf(market);

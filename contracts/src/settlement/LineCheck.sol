@@ -80,6 +80,8 @@ abstract contract LineCheck is ICourt {
     {
         exists = product < PRODUCTS && (day.rules.products >> product) & 1 == 1 && slot >= day.firstSlot
             && slot < day.firstSlot + day.slots;
+        // Both are powers of two, the first the larger.
+        // slither-disable-next-line divide-before-multiply
         if (exists) position = product * ((1 << day.depth) / PRODUCTS) + (slot - day.firstSlot);
     }
 
@@ -148,6 +150,8 @@ abstract contract LineCheck is ICourt {
         if (nomination.entry.length == 0) {
             if (line.seq == 0) return (false, line.tradeWh);
             if (line.batch >= _schedules.batchCount(day.community, line.product, day.day)) return (true, 0);
+            // Whether there is such a leaf matters here, not the root.
+            // slither-disable-next-line unused-return
             (, uint32 count) = _schedules.batchOf(day.community, line.product, day.day, line.batch);
             if (line.leaf >= count) return (true, 0);
             revert InvalidEvidence();

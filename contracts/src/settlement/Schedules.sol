@@ -53,6 +53,8 @@ contract Schedules is ISchedules, EIP712 {
     IAccounts private immutable _accounts;
     ICommunities private immutable _communities;
 
+    // `_append` pushes to it through a reference.
+    // slither-disable-next-line uninitialized-state
     mapping(uint32 community => mapping(uint8 product => mapping(uint32 day => Batch[]))) private _batches;
 
     /// @param accounts Keys and meters.

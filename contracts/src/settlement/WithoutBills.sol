@@ -63,6 +63,8 @@ abstract contract WithoutBills is ISettlement {
         if (state.alone) revert DaySettledAlone(community, day);
         if (state.open != 0) revert ProposalsOpen(state.open);
         state.alone = true;
+        // Accounts calls nobody back, see [1].
+        // slither-disable-next-line reentrancy-no-eth
         uint256 released = _accounts.releaseLocks(community, day);
         // All money is below 2**62.
         state.pot = uint64(released);
@@ -78,6 +80,8 @@ abstract contract WithoutBills is ISettlement {
         uint32 day = uint32(dayOf(market.slot(), slotSeconds, utcOffset));
         Rules memory rules = _aloneRules(community, day, indices.length, proofs.length);
         Result memory result = _auction.resultOf(market);
+        // Only the number of orders matters here.
+        // slither-disable-next-line unused-return
         (uint32 count,) = _auction.statusOf(market);
         uint256 permille = _positions.remaining(community, market.product(), market.slot());
         bytes memory amounts = Amounts.newList(indices.length + 2);

@@ -52,11 +52,7 @@ function append(PositionChain chain, bytes32 record) pure returns (PositionChain
 
 /// @notice One side of an agreement as the chain of its account holds it:
 /// `form u8 | buy u8 | counterparty u32 | deal u64 | biased price u32 | source u8 | slot u32 | wh u32 each`, from byte 0 on.
-function recordOf(Agreement memory agreement, bool buy) pure returns (bytes memory) {
-    return recordOf(agreement, buy, packWh(agreement.wh));
-}
-
-/// @notice `recordOf` with the energies packed.
+/// `wh` are the agreement's energies as `packWh` gives them.
 function recordOf(Agreement memory agreement, bool buy, bytes memory wh) pure returns (bytes memory) {
     return abi.encodePacked(
         uint8(agreement.form),
