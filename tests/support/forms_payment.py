@@ -41,6 +41,9 @@ class Payment(Orders):
         for market in sorted(self.books):
             if market not in self.results:
                 self.void(market)
+        # Who takes out all money before the bills owes the retailer and the operator.
+        for account in self.draw.sample(sorted(HOMES), 2):
+            self.request_withdrawal(account, self.free(account))
         facts = self.facts()
         for account in HOMES:
             said = self.position_contract.chain_of(COMMUNITY, 0, account, DAY)

@@ -47,14 +47,19 @@ class EveryForm(RuleBasedStateMachine):
     """A day and a half of four homes."""
 
     @initialize(
-        seed=st.integers(0, 2**16), start=st.sampled_from([-50_000, -30_000, 20_000]), billed=st.booleans()
+        seed=st.integers(0, 2**16),
+        start=st.sampled_from([-50_000, -30_000, 20_000]),
+        billed=st.booleans(),
+        cut=st.integers(0, 5),
     )
-    def start(self, seed: int, start: int, billed: bool) -> None:
+    def start(self, seed: int, start: int, billed: bool, cut: int) -> None:
         self.world, self.billed, self.nonce = Forms(seed), billed, 0
         self.limits: list[tuple[SignedLimit, SignedLimit]] = []
         self.world.go_to(START_OF_DAY - 50_000)
         self.open()
         self.world.go_to(START_OF_DAY + start)
+        if cut:
+            self.world.curtail(SLOTS[cut], 333)
 
     @rule(seconds=st.sampled_from([30, 600, 3_600, 10_000]))
     def time_passes(self, seconds: int) -> None:
@@ -219,6 +224,10 @@ class EveryForm(RuleBasedStateMachine):
     @rule(data=st.data(), honest=st.integers(0, 3), ends=st.booleans())
     def go_on_with_a_sealed_auction(self, data: st.DataObject, honest: int, ends: bool) -> None:
         number = data.draw(st.integers(1, len(self.world.sealed_auctions)))
+        self.end_sealed(number, honest, ends)
+
+    def end_sealed(self, number: int, honest: int, ends: bool) -> None:
+        """Reveal the first ``honest`` bids, others wrongly, and find the winners where the time to reveal ``ends``."""
         auction = self.world.sealed_auctions[number - 1]
         self.world.go_to(auction.terms.commit_until)
         for which in range(len(auction.bids)):
@@ -303,6 +312,8 @@ class EveryForm(RuleBasedStateMachine):
         world.take_lots(
             1, others[0], 1, world.dutch_auctions[0].terms.start_price, signed=draw.random() < 0.5
         )
+        if world.sealed_auctions and draw.random() < 0.7:
+            self.end_sealed(1, honest=4, ends=True)
 
     def slot(self, ahead: int) -> int:
         """The slot that comes so many after the present one, within the day."""
@@ -338,7 +349,7 @@ class EveryForm(RuleBasedStateMachine):
 
 TestEveryForm = EveryForm.TestCase
 TestEveryForm.settings = settings(
-    max_examples=12, stateful_step_count=40, derandomize=True, deadline=None, database=None,
+    max_examples=10, stateful_step_count=40, derandomize=True, deadline=None, database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
