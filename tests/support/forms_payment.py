@@ -42,7 +42,7 @@ class Payment(Orders):
             if market not in self.results:
                 self.void(market)
         # Who takes out all money before the bills owes the retailer and the operator.
-        for account in self.draw.sample(sorted(HOMES), 2):
+        for account in self.draw.sample(sorted(HOMES), 3):
             self.request_withdrawal(account, self.free(account))
         facts = self.facts()
         for account in HOMES:

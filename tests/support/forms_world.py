@@ -248,7 +248,7 @@ class World:
             MeterLeaf(account, self.draw.randrange(2_000), 0, Quality.ESTIMATED, bytes(32))
             if self.draw.random() < 0.1
             else MeterLeaf(
-                account, self.draw.randrange(2_000), self.draw.randrange(2_000), Quality.MEASURED, bytes(32)
+                account, self.draw.randrange(4_000), self.draw.randrange(2_000), Quality.MEASURED, bytes(32)
             )
             for account in HOMES
         ]
