@@ -158,7 +158,7 @@ contract KeysTest is Town {
         accounts.requestWithdrawal(HOME, 100e9);
         vm.warp(from - 1);
         vm.prank(module);
-        vm.expectRevert(abi.encodeWithSelector(IAccounts.NotModule.selector, module, Module.Settlement));
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.NotModule.selector, module, Module.Market));
         accounts.debit(abi.encodePacked(OTHER, uint64(1)));
         vm.prank(address(auction));
         accounts.lockBatch(COMMUNITY, 0, DAY, 0, "");
