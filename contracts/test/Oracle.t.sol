@@ -8,6 +8,7 @@ import {IOracle} from "../src/interfaces/IOracle.sol";
 import {IPositions} from "../src/interfaces/IPositions.sol";
 import {IReporterBonds, MeterValue} from "../src/interfaces/IReporterBonds.sol";
 import {ReportMark, ReportStatus} from "../src/types/ReportMark.sol";
+import {Rules, dayStart} from "../src/types/Rules.sol";
 import {Town} from "./support/Town.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -219,6 +220,32 @@ contract OracleTest is Town {
         _expectMark(2, DAY + 1, ReportStatus.Counting, 0, 0);
         _reportTariff(2, DAY + 2, _pair(500_000, -1_000_001));
         _expectMark(2, DAY + 2, ReportStatus.Quarantined, 0, 0);
+    }
+
+    function test_reference_prices_in_quarantine_are_not_let_count_once_bills_can_be_proposed() public {
+        _reportTariff(2, DAY, _pair(0, 0));
+        _reportTariff(2, DAY + 1, _pair(500_001, 0));
+        _expectMark(2, DAY + 1, ReportStatus.Quarantined, 0, 0);
+        Rules memory rules = communities.rulesAt(COMMUNITY, DAY + 1);
+        uint256 bills = uint256(dayStart(DAY + 2, rules.utcOffset)) + rules.billDelay;
+        vm.warp(bills);
+        vm.prank(ARBITER);
+        vm.expectRevert(_outside(0, bills));
+        oracle.decideQuarantine(COMMUNITY, 2, DAY + 1, true);
+        vm.warp(bills - 1);
+        vm.prank(ARBITER);
+        oracle.decideQuarantine(COMMUNITY, 2, DAY + 1, true);
+        vm.assertEq(oracle.tariffHash(COMMUNITY, 2, DAY + 1), keccak256(_pair(500_001, 0)));
+    }
+
+    function test_a_day_waits_for_the_end_of_a_challenge_of_its_reference_prices() public {
+        _reportTariff(2, DAY, _pair(0, 0));
+        uint256 id = _challengePrices(2, DAY);
+        _completeDay();
+        vm.assertEq(oracle.isComplete(COMMUNITY, DAY), false);
+        vm.warp(AFTER + CHALLENGE_WINDOW);
+        oracle.lapse(id);
+        vm.assertEq(oracle.isComplete(COMMUNITY, DAY), true);
     }
 
     function test_a_jump_that_a_second_round_corrects_counts_corrected() public {

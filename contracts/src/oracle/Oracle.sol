@@ -155,6 +155,11 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
     function decideQuarantine(uint32 community, uint8 feed, uint32 day, bool counting) external restricted {
         ReportMark memory mark = _markOf(community, feed, day);
         if (mark.status != ReportStatus.Quarantined) revert WrongStatus(mark.status);
+        if (feed == REFERENCE) {
+            // [15] Bills do not wait for these prices, so they stay as they are once bills can be proposed.
+            Rules memory rules = _communities.rulesAt(community, day);
+            _requireWithin(0, uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay);
+        }
         _settle(mark, counting);
         _setMark(community, feed, day, mark);
         emit QuarantineDecided(community, feed, day, counting);
@@ -270,6 +275,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         if (tariffHash(community, RETAIL, day) == 0 || tariffHash(community, IMBALANCE, day) == 0) {
             return false;
         }
+        // [15] Anyone ends a challenge that nobody decided.
+        if (_markOf(community, REFERENCE, day).status == ReportStatus.Challenged) return false;
         Rules memory rules = _communities.rulesAt(community, day);
         uint256 slots = DAY / rules.slotSeconds;
         for (uint8 product = 0; product < 8; ++product) {
