@@ -93,23 +93,19 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
                     for day in map(scenario.day, range(scenario.days))
                 ]
                 first = scenario.day(0)
-                wanted = choices(settings.forms) if scenario.homes else []
-                compared = [
-                    pool.submit(
-                        compare,
-                        first,
-                        forecaster(first, settings.forecast, settings.scenario.seed),
-                        settings.forecast,
-                        [forms],
-                    )
-                    for forms in wanted
-                ]
+                compared = pool.submit(
+                    compare,
+                    first,
+                    forecaster(first, settings.forecast, settings.scenario.seed),
+                    settings.forecast,
+                    choices(settings.forms),
+                )
                 exchange = _found(chain, scenario, settings.scenario.seed, store, clock, bars, timed)
                 days = _trade(exchange, scenario, settings, clock, bars, timed)
                 sticks = _collect("yardsticks", "homes alone, homes as one", measured, bars)
-                outcomes = _collect("comparison", "the first day in each form alone", compared, bars)
+                [outcomes] = _collect("comparison", "the first day in each form alone", [compared], bars)
             facts = _publish(directory, exchange, scenario, settings, days, sticks, bars)
-            facts = replace(facts, mechanisms=[outcome for found in outcomes for outcome in found])
+            facts = replace(facts, mechanisms=outcomes)
             summary = summarise(replace(facts, wall_s=_wall(wall, began)))
             record = record_of(facts, summary)
             write_report(record, directory.partial / "report.html")
