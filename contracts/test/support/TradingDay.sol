@@ -493,19 +493,35 @@ abstract contract TradingDay is Trading {
         evidence.imbalancePrices = _pair(SHORT, LONG);
     }
 
-    function _meterProof(uint32 account, uint32 slotOfDay) internal view returns (MeterProof memory meter) {
-        meter.index = account - FIRST_HOME;
+    function _meterProof(uint32 account, uint32 slotOfDay) internal view returns (MeterProof memory) {
+        bytes memory siblings = _meterSiblings(slotOfDay, account - FIRST_HOME);
         Reading memory reading = readings[slotOfDay][account];
-        (meter.importWh, meter.exportWh) = (reading.importWh, reading.exportWh);
-        (meter.quality, meter.salt) = (reading.quality, _salt(slotOfDay, account));
+        return MeterProof(
+            account - FIRST_HOME,
+            reading.importWh,
+            reading.exportWh,
+            reading.quality,
+            _salt(slotOfDay, account),
+            siblings
+        );
+    }
+
+    function _meterSiblings(uint32 slotOfDay, uint256 index) internal view returns (bytes memory siblings) {
         (bytes32[] memory hashes, uint64[] memory sums) = _meterLevel(slotOfDay);
-        for (uint256 i = meter.index; hashes.length > 1; i >>= 1) {
-            uint256 j = i ^ 1;
-            if (j < hashes.length) {
-                meter.siblings = abi.encodePacked(meter.siblings, hashes[j], sums[2 * j], sums[2 * j + 1]);
+        for (; hashes.length > 1; index >>= 1) {
+            if (index ^ 1 < hashes.length) {
+                siblings = bytes.concat(siblings, _meterNode(hashes, sums, index ^ 1));
             }
             (hashes, sums) = _meterParents(hashes, sums);
         }
+    }
+
+    function _meterNode(bytes32[] memory hashes, uint64[] memory sums, uint256 i)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(hashes[i], sums[2 * i], sums[2 * i + 1]);
     }
 
     function _nominationProof(uint32 batch) internal view returns (NominationProof memory) {
