@@ -86,7 +86,7 @@ def test_packages_cover_every_slot_and_cost_their_fee_once(make_day, sun_and_sha
     offers = retail_range(day, 1, 0, 1, 1)
     packages = packages_of(Choice("spot", "sun"), offers, day)
     assert {slot.supply.price for slot in packages} == {195_000}
-    assert {slot.feed_in.price for slot in packages} == {50_000 * 95 // 100}
+    assert {slot.feed_in.price for slot in packages} == {50_000 * 85 // 100}
     assert [slot.daily_fee for slot in packages] == [30_000_000] + [0] * 23
 
 

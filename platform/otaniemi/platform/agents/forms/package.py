@@ -23,7 +23,7 @@ DISCOUNT = 5_000
 """Off the margin of the standard tariff, for those who pay the daily fee. [micro-token/kWh]"""
 DAILY_FEE = 30_000_000
 """Of the package that follows the spot price. [nano-token]"""
-RISK_PERCENT = 5
+RISK_PERCENT = 15
 """Onto the prices of bands and off those of flat feed-in: who can shift its energy takes the cheap side of a mean."""
 BAND_HOURS = 7, 22
 """Where night ends and evening begins."""
