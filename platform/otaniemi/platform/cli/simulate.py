@@ -27,8 +27,11 @@ def simulate(
     start: options.Start = None,
     forecast: options.Forecast = options.ForecastKind.REALISTIC,
     forms: Annotated[
-        str, typer.Option(help="Forms of trading, with commas between them.")
-    ] = "call,continuous,package,bilateral,block,sealed,dutch",
+        str,
+        typer.Option(
+            help="Forms of trading, with commas between them: call, continuous, package, bilateral, block, sealed, dutch."
+        ),
+    ] = "call",
     chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
     out: Annotated[
         Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")
