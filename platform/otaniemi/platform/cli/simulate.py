@@ -28,9 +28,7 @@ def simulate(
     forecast: options.Forecast = options.ForecastKind.REALISTIC,
     forms: Annotated[
         str,
-        typer.Option(
-            help="Forms of trading, with commas between them: call, continuous, package, bilateral, block, sealed, dutch."
-        ),
+        typer.Option(help="With commas between: call, continuous, package, bilateral, block, sealed, dutch."),
     ] = "call",
     chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
     out: Annotated[
