@@ -26,7 +26,7 @@ from otaniemi.platform.agents.trading import home_agents
 from otaniemi.platform.clock import Timeline
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.forecast import Kind, forecaster
-from otaniemi.platform.forms import ALL_FORMS, TRADING
+from otaniemi.platform.forms import TRADING
 from otaniemi.platform.forms.call import RELAY_LEAD, SUBMIT_LEAD, CallTrading
 from otaniemi.platform.forms.package import PackageTrading
 from otaniemi.platform.live_day import DayOutcome, LiveDay, Nonces, Timed
@@ -184,7 +184,7 @@ def enter_days(
     seed: int,
     timeline: Timeline,
     timed: Timed,
-    forms: frozenset[Form] = ALL_FORMS,
+    forms: frozenset[Form] = frozenset({Form.CALL}),
 ) -> list[CommunityDay]:
     """Enter every day of a scenario into the timeline; the exchange's founding homes live in it."""
     homes = exchange.founded.homes

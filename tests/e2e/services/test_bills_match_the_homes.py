@@ -11,6 +11,7 @@ from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community_day import enter_days
 from otaniemi.platform.data.synthetic import synthetic_scenario
 from otaniemi.platform.forecast import Kind
+from otaniemi.platform.forms import ALL_FORMS
 from otaniemi.platform.services.exchange import open_exchange
 from otaniemi.platform.services.founding import found, founded_at
 from otaniemi.platform.services.settlement import ledger_change
@@ -25,7 +26,7 @@ def test_the_bill_of_every_home_is_what_it_reckons_itself(tmp_path: Path, kind: 
     chain = open_chain("embedded", clock.now - 1)
     exchange = open_exchange(found(chain, scenario, 3, store, clock), scenario, 3)
     timeline = Timeline(clock)
-    [day] = enter_days(exchange, scenario, kind, 3, timeline, lambda _, action: action())
+    [day] = enter_days(exchange, scenario, kind, 3, timeline, lambda _, action: action(), ALL_FORMS)
     timeline.run()
     outcome = day.outcome
     assert outcome.bills is not None
