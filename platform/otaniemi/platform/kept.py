@@ -15,7 +15,7 @@ from otaniemi.contracts.rules.receipts import RelayReceipt
 from otaniemi.contracts.rules.signing import Domain, address_bytes, recover
 from otaniemi.platform.api.form import U64, Address, Form, Signature, from_hex
 from otaniemi.platform.api.forms import OrderForm, ProfileForm
-from otaniemi.platform.api.limit_forms import LimitForm, LogView, ReceiptForm
+from otaniemi.platform.api.limits.messages import LimitForm, LogView, ReceiptForm
 from otaniemi.platform.engine_log import HeldReceipt, Told
 from otaniemi.platform.errors import OtaniemiError
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from otaniemi.contracts.chain.artifacts import explain
 from otaniemi.contracts.chain.deploy import Deployment
-from otaniemi.contracts.chain.errors import ChainError
 from otaniemi.contracts.chain.node import DEVNET_KEY
 from otaniemi.contracts.chain.sender import Key
-from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.orders import Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import address_bytes
 from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api import reads
+from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,
@@ -29,14 +28,11 @@ from otaniemi.platform.api.services import (
     SentTransaction,
 )
 from otaniemi.platform.clock import Timeline
-from otaniemi.platform.engine_log import LogEntry
 from otaniemi.platform.services.admission import check_reading
-from otaniemi.platform.services.continuous import BookState, Instrument, LimitState
 from otaniemi.platform.services.exchange import Exchange
 from otaniemi.platform.services.founding import HOME_DEPOSIT_EUR, WEI_FOR_GAS, open_accounts
 from otaniemi.platform.store import days, markets, members
 from otaniemi.platform.store.intake import SubmittedNomination
-from otaniemi.platform.store.limits import KeptLimit, Snapshot
 from otaniemi.platform.store.markets import MarketState
 
 
@@ -48,6 +44,7 @@ class LiveMarketPlace:
     def __init__(self, exchange: Exchange, timeline: Timeline) -> None:
         self._exchange, self._gateway, self._timeline = exchange, exchange.gateway, timeline
         self._lock = threading.RLock()
+        self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
 
     @property
     def deployment(self) -> Deployment:
@@ -57,10 +54,6 @@ class LiveMarketPlace:
     def relayer(self) -> str:
         return self._exchange.market.relayer
 
-    @property
-    def engine(self) -> str:
-        return self._exchange.continuous.engine
-
     def live(self) -> None:
         """Take the timeline's actions as they fall due, until none is left or the clock is stopped."""
         clock = self._timeline.clock
@@ -68,7 +61,7 @@ class LiveMarketPlace:
             clock.move_to(moment)
             with self._lock:
                 self._timeline.step()
-                self._deliver()
+                self.limits.deliver()
 
     def present(self) -> Present:
         with self._now() as now:
@@ -110,38 +103,6 @@ class LiveMarketPlace:
     def orders(self, account: int, limit: int) -> Sequence[OrderState]:
         with self._now(), self._gateway.store.read() as transaction:
             return reads.order_states(transaction, self._gateway.rules, account, limit)
-
-    def submit_limit(self, limit: Limit, signature: bytes) -> LimitState:
-        with self._now():
-            state = self._exchange.continuous.submit(limit, signature)
-            self._deliver()
-            return self._exchange.continuous.limit(state.kept.sequence)
-
-    def cancel_limits(self, account: int, nonce: int, signature: bytes) -> Sequence[LimitState]:
-        with self._now():
-            return self._exchange.continuous.cancel(account, nonce, signature)
-
-    def limit(self, sequence: int) -> LimitState:
-        with self._now():
-            return self._exchange.continuous.limit(sequence)
-
-    def limits(self, account: int, limit: int) -> Sequence[LimitState]:
-        with self._now():
-            return self._exchange.continuous.limits_of(account, limit)
-
-    def book(self, product: int, instrument: int, levels: int) -> BookState:
-        with self._now():
-            place = Instrument(self._gateway.community, product, instrument)
-            return self._exchange.continuous.book(place, levels)
-
-    def snapshots(self, product: int, instrument: int, first_minute: int, count: int) -> Sequence[Snapshot]:
-        with self._now():
-            place = Instrument(self._gateway.community, product, instrument)
-            return self._exchange.continuous.snapshots(place, first_minute, count)
-
-    def engine_log(self, first: int, count: int) -> Sequence[tuple[LogEntry, KeptLimit | None]]:
-        with self._now():
-            return self._exchange.continuous.log(first, count)
 
     def nominate(self, nomination: Nomination, signature: bytes) -> SubmittedNomination:
         with self._now():
@@ -186,11 +147,6 @@ class LiveMarketPlace:
             gateway.sender.fund(Key(DEVNET_KEY), [owner], WEI_FOR_GAS)
             account = open_accounts(gateway, staff, [owner], [name], HOME_DEPOSIT_EUR)[0]
             return self.account(account)
-
-    def _deliver(self) -> None:
-        """Bring matches to the chain; where it takes none, they wait for the next time."""
-        with suppress(ChainError):
-            self._exchange.continuous.deliver()
 
     @contextmanager
     def _now(self) -> Iterator[int]:

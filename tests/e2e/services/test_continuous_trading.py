@@ -21,7 +21,7 @@ from otaniemi.contracts.chain.sender import Key, Sender
 from otaniemi.contracts.rules.calendar import first_slot, nomination_direct_gate
 from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.signing import checksum, sign
-from otaniemi.platform.api.limit_forms import LogView
+from otaniemi.platform.api.limits.messages import LogView
 from otaniemi.platform.audit.audit import Evidence
 from otaniemi.platform.audit.priority import GRACE, judge_engine
 from otaniemi.platform.clock import SimulatedClock

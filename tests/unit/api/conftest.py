@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import direct_gate, first_slot, relay_gate, slots_of_day
 from otaniemi.contracts.rules.clearing import Clearing, clear, fill_root, trade_of
-from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.labels import labels_of
 from otaniemi.contracts.rules.meters import MeterLeaf, Quality
@@ -28,6 +28,7 @@ from otaniemi.contracts.rules.signing import Domain, checksum, sign
 from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, Feed, TariffReport
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.platform.api import create_app, reads
+from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,
@@ -40,13 +41,11 @@ from otaniemi.platform.api.services import (
     SentTransaction,
 )
 from otaniemi.platform.client import MarketClient
-from otaniemi.platform.engine_log import LogEntry
 from otaniemi.platform.keys import derive_key
 from otaniemi.platform.services.admission import check_nomination, check_order, check_reading
-from otaniemi.platform.services.continuous import BookState, ContinuousService, Instrument, LimitState
+from otaniemi.platform.services.continuous import ContinuousService
 from otaniemi.platform.store import Store, days, intake, markets, members, readings
 from otaniemi.platform.store.intake import SubmittedNomination
-from otaniemi.platform.store.limits import KeptLimit, Snapshot
 from otaniemi.platform.store.markets import MarketLabels, MarketResult, MarketState
 
 from ...support.limit_chain import FakeGateway, LimitChain
@@ -66,7 +65,6 @@ class FakePlace:
     now: int
     devnet: bool = True
     relayer: str = RELAYER.address
-    engine: str = ENGINE.address
     sent: list[bytes] = field(default_factory=list)
     nonces: dict[int, NonceWindow] = field(default_factory=dict)
     block: int = 1
@@ -78,6 +76,7 @@ class FakePlace:
         self.limit_chain = LimitChain(RULES, self.domain("ContinuousMarket"), defaultdict(lambda: FREE))
         gateway: Any = FakeGateway(self.limit_chain, self.store, self)
         self.continuous = ContinuousService(gateway, gateway, gateway, ENGINE)
+        self.limits = LimitDesk(self.continuous, COMMUNITY, lambda: nullcontext(self.now))
         with self.store.begin() as transaction:
             gates = [
                 (market, relay_gate(RULES, market.slot, session), direct_gate(RULES, market.slot, session))
@@ -127,29 +126,6 @@ class FakePlace:
             signed = sign(RELAYER.secret, receipt.digest(self.domain("CallAuction")))
             intake.receive_order(transaction, order, signature, self.now, signed)
             return reads.order_state(transaction, RULES, order.account, order.nonce)
-
-    def submit_limit(self, limit: Limit, signature: bytes) -> LimitState:
-        state = self.continuous.submit(limit, signature)
-        self.continuous.deliver()
-        return self.continuous.limit(state.kept.sequence)
-
-    def cancel_limits(self, account: int, nonce: int, signature: bytes) -> Sequence[LimitState]:
-        return self.continuous.cancel(account, nonce, signature)
-
-    def limit(self, sequence: int) -> LimitState:
-        return self.continuous.limit(sequence)
-
-    def limits(self, account: int, limit: int) -> Sequence[LimitState]:
-        return self.continuous.limits_of(account, limit)
-
-    def book(self, product: int, instrument: int, levels: int) -> BookState:
-        return self.continuous.book(Instrument(COMMUNITY, product, instrument), levels)
-
-    def snapshots(self, product: int, instrument: int, first_minute: int, count: int) -> Sequence[Snapshot]:
-        return self.continuous.snapshots(Instrument(COMMUNITY, product, instrument), first_minute, count)
-
-    def engine_log(self, first: int, count: int) -> Sequence[tuple[LogEntry, KeptLimit | None]]:
-        return self.continuous.log(first, count)
 
     def order(self, account: int, nonce: int) -> OrderState:
         with self.store.read() as transaction:

@@ -89,7 +89,7 @@ def test_a_receipt_of_another_engine_is_not_believed(
     street: Street, place: Any, slot: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place.continuous._engine, "secret", derive_key(7, "another engine", 0).secret)
-    with pytest.raises(WrongProofError, match=f"is no receipt of {place.engine}"):
+    with pytest.raises(WrongProofError, match=f"is no receipt of {place.limits.engine}"):
         street.client.place_limit(street.keys[0], street.accounts[0], slot, SELL, 70_000, 300)
     assert not street.receipts.exists()
 
@@ -125,7 +125,7 @@ def test_cancelling_takes_a_word_to_the_engine_or_a_transaction(
 def test_the_log_comes_page_by_page_without_signatures_of_accounts(
     street: Street, slot: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otaniemi.platform.client.LOG_PAGE", 2)
+    monkeypatch.setattr("otaniemi.platform.client.limits.LOG_PAGE", 2)
     street.client.place_limit(street.keys[0], street.accounts[0], slot, SELL, 70_000, 300)
     street.client.place_limit(street.keys[1], street.accounts[1], slot, BUY, 80_000, 100)
     views = list(street.client.engine_log())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, FastAPI, Path, Query
+from fastapi import APIRouter, Body, FastAPI, Path
 
 from otaniemi.contracts.rules.calendar import day_at, slots_of_day
 from otaniemi.contracts.rules.signing import address_bytes, checksum
@@ -19,7 +19,16 @@ from otaniemi.platform.api.forms import (
     RegistrationForm,
     TransactionForm,
 )
-from otaniemi.platform.api.limit_routes import add_limit_routes
+from otaniemi.platform.api.limits.routes import limit_routes
+from otaniemi.platform.api.parameters import (
+    AccountNumber,
+    AddressText,
+    Count,
+    Day,
+    Number,
+    Product,
+    router_for,
+)
 from otaniemi.platform.api.services import MarketPlace
 from otaniemi.platform.api.views import (
     AccountView,
@@ -29,19 +38,11 @@ from otaniemi.platform.api.views import (
     OrderView,
     OwnerView,
     PositionView,
-    ProblemView,
     TakenView,
     TariffsView,
     TransactionView,
 )
 
-AccountNumber = Annotated[int, Path(ge=1, le=2**32 - 1, description="account")]
-Number = Annotated[int, Path(ge=0, le=2**32 - 1)]
-AddressText = Annotated[str, Path(pattern=r"^0x[0-9a-fA-F]{40}$")]
-Day = Annotated[
-    int | None, Query(ge=0, le=49_710, description="trading day, days since 1970; today when left out")
-]
-Product = Annotated[int, Query(ge=0, le=2, description="0 electricity, 1 heat, 2 cooling")]
 Signed = Annotated[OrderForm | ProfileForm, Body(discriminator="kind")]
 
 DESCRIPTION = """
@@ -68,24 +69,19 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(_order_routes(place))
     app.include_router(_account_routes(place))
     app.include_router(_chain_routes(place))
-    app.include_router(add_limit_routes(_router("continuous trading"), place))
+    app.include_router(limit_routes(place.limits))
     return app
 
 
-def _router(tag: str) -> APIRouter:
-    problem: dict[str, Any] = {"model": ProblemView, "description": "Refused, with the reason"}
-    return APIRouter(prefix="/v1", tags=[tag], responses={"4XX": problem})
-
-
 def _market_routes(place: MarketPlace) -> APIRouter:
-    router = _router("market")
+    router = router_for("market")
     rules = place.deployment.rules
 
     @router.get("/community")
     def community() -> CommunityView:
         """Rules, contract addresses and the present."""
         return CommunityView.of(
-            place.present(), place.devnet, place.relayer, place.engine, place.deployment.to_json()
+            place.present(), place.devnet, place.relayer, place.limits.engine, place.deployment.to_json()
         )
 
     @router.get("/markets")
@@ -106,7 +102,7 @@ def _market_routes(place: MarketPlace) -> APIRouter:
 
 
 def _order_routes(place: MarketPlace) -> APIRouter:
-    router = _router("orders")
+    router = router_for("orders")
 
     @router.post("/orders", status_code=202)
     def submit_order(signed: Signed) -> OrderView:
@@ -114,7 +110,7 @@ def _order_routes(place: MarketPlace) -> APIRouter:
         return OrderView.of(place.submit_order(signed.order(), from_hex(signed.signature)))
 
     @router.get("/accounts/{account}/orders")
-    def orders(account: AccountNumber, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> list[OrderView]:
+    def orders(account: AccountNumber, limit: Count = 100) -> list[OrderView]:
         """The latest orders of an account, newest first."""
         return [OrderView.of(state) for state in place.orders(account, limit)]
 
@@ -132,7 +128,7 @@ def _order_routes(place: MarketPlace) -> APIRouter:
 
 
 def _account_routes(place: MarketPlace) -> APIRouter:
-    router = _router("accounts")
+    router = router_for("accounts")
     rules = place.deployment.rules
 
     @router.post("/register", status_code=201)
@@ -169,7 +165,7 @@ def _account_routes(place: MarketPlace) -> APIRouter:
 
 
 def _chain_routes(place: MarketPlace) -> APIRouter:
-    router = _router("chain")
+    router = router_for("chain")
 
     @router.get("/owners/{address}")
     def owner(address: AddressText) -> OwnerView:

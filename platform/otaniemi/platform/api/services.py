@@ -13,18 +13,15 @@ from typing import Protocol
 
 from otaniemi.contracts.chain.deploy import Deployment
 from otaniemi.contracts.rules.bills import AccountBill
-from otaniemi.contracts.rules.continuous import Limit
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.orders import Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import TariffReport
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.engine_log import LogEntry
+from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.services.admission import AccountState, NotFoundError, RefusedError
-from otaniemi.platform.services.continuous import BookState, LimitState
 from otaniemi.platform.store.intake import Submission, SubmittedNomination
-from otaniemi.platform.store.limits import KeptLimit, Snapshot
 from otaniemi.platform.store.markets import AcceptedOrder, MarketResult, MarketState
 
 __all__ = [
@@ -146,8 +143,8 @@ class MarketPlace(Protocol):
         """Address of the key that signs receipts for orders to be relayed."""
 
     @property
-    def engine(self) -> str:
-        """Address of the key that signs receipts for limit orders, which they must name."""
+    def limits(self) -> LimitDesk:
+        """Continuous trading."""
 
     @property
     def devnet(self) -> bool:
@@ -179,27 +176,6 @@ class MarketPlace(Protocol):
 
     def orders(self, account: int, limit: int) -> Sequence[OrderState]:
         """The latest orders of an account, newest first."""
-
-    def submit_limit(self, limit: Limit, signature: bytes) -> LimitState:
-        """Take in a signed limit order and match it; one sent before comes back as it stands."""
-
-    def cancel_limits(self, account: int, nonce: int, signature: bytes) -> Sequence[LimitState]:
-        """Drop an account's limit orders with ``nonce`` at its signed word."""
-
-    def limit(self, sequence: int) -> LimitState:
-        """One limit order by its number."""
-
-    def limits(self, account: int, limit: int) -> Sequence[LimitState]:
-        """The latest limit orders of an account, newest first."""
-
-    def book(self, product: int, instrument: int, levels: int) -> BookState:
-        """The best prices of a book."""
-
-    def snapshots(self, product: int, instrument: int, first_minute: int, count: int) -> Sequence[Snapshot]:
-        """How a book stood at the end of each minute in which it changed, from a minute on [Unix time // 60]."""
-
-    def engine_log(self, first: int, count: int) -> Sequence[tuple[LogEntry, KeptLimit | None]]:
-        """The engine's log from a place on, each order that came with its terms and receipt."""
 
     def nominate(self, nomination: Nomination, signature: bytes) -> SubmittedNomination:
         """Take in a signed nomination to be relayed; one sent before comes back as it stands."""

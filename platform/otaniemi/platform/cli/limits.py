@@ -10,7 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from otaniemi.platform.cli.output import console, print_json
-from otaniemi.platform.cli.prosumer import (
+from otaniemi.platform.cli.remote import (
     LOCAL,
     RECEIPTS,
     AccountNumber,

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from otaniemi.platform.api.form import from_hex
-from otaniemi.platform.api.limit_forms import (
+from otaniemi.platform.api.limits.desk import LimitDesk
+from otaniemi.platform.api.limits.messages import (
     BookView,
     CancelForm,
     LimitForm,
@@ -15,45 +16,43 @@ from otaniemi.platform.api.limit_forms import (
     LogView,
     SnapshotView,
 )
-from otaniemi.platform.api.services import MarketPlace
+from otaniemi.platform.api.parameters import AccountNumber, Count, Product, router_for
 
-AccountNumber = Annotated[int, Path(ge=1, le=2**32 - 1, description="account")]
 Sequence = Annotated[int, Path(ge=1, le=2**63 - 1, description="number that the engine gave the order")]
 Instrument = Annotated[int, Path(ge=0, le=2**33 - 1, description="a slot, or 2^32 + number of a series")]
-Product = Annotated[int, Query(ge=0, le=2, description="0 electricity, 1 heat, 2 cooling")]
-Count = Annotated[int, Query(ge=1, le=1_000)]
 
 
-def add_limit_routes(router: APIRouter, place: MarketPlace) -> APIRouter:
+def limit_routes(desk: LimitDesk) -> APIRouter:
     """Limit orders in, books and the engine's log out."""
+    router = router_for("continuous trading")
 
     @router.post("/limits", status_code=202)
     def submit_limit(signed: LimitForm) -> LimitView:
         """Send a signed limit order; it is numbered, matched at once, and the receipt comes back."""
-        return LimitView.of(place.submit_limit(signed.limit(), from_hex(signed.signature)))
+        return LimitView.of(desk.submit(signed.limit(), from_hex(signed.signature)))
 
     @router.post("/limits/cancel")
     def cancel_limits(signed: CancelForm) -> list[LimitView]:
         """Drop an account's limit orders with a nonce; what is matched stays matched."""
-        found = place.cancel_limits(signed.account, signed.nonce, from_hex(signed.signature))
+        found = desk.cancel(signed.account, signed.nonce, from_hex(signed.signature))
         return [LimitView.of(state) for state in found]
 
     @router.get("/limits/{sequence}")
     def limit(sequence: Sequence) -> LimitView:
         """One limit order by its number, with its matches."""
-        return LimitView.of(place.limit(sequence))
+        return LimitView.of(desk.limit(sequence))
 
     @router.get("/accounts/{account}/limits")
     def limits(account: AccountNumber, limit: Count = 100) -> list[LimitView]:
         """The latest limit orders of an account, newest first."""
-        return [LimitView.of(state) for state in place.limits(account, limit)]
+        return [LimitView.of(state) for state in desk.limits(account, limit)]
 
     @router.get("/books/{instrument}")
     def book(
         instrument: Instrument, product: Product = 0, levels: Annotated[int, Query(ge=1, le=100)] = 10
     ) -> BookView:
         """What stands in a book now: the best prices with their quantities."""
-        return BookView.of(place.book(product, instrument, levels))
+        return BookView.of(desk.book(product, instrument, levels))
 
     @router.get("/books/{instrument}/history")
     def history(
@@ -63,7 +62,7 @@ def add_limit_routes(router: APIRouter, place: MarketPlace) -> APIRouter:
         limit: Count = 100,
     ) -> list[SnapshotView]:
         """How a book stood at the end of each minute in which it changed."""
-        return [SnapshotView.of(one) for one in place.snapshots(product, instrument, since // 60, limit)]
+        return [SnapshotView.of(one) for one in desk.snapshots(product, instrument, since // 60, limit)]
 
     @router.get("/engine/log")
     def engine_log(
@@ -71,6 +70,6 @@ def add_limit_routes(router: APIRouter, place: MarketPlace) -> APIRouter:
         limit: Count = 100,
     ) -> list[LogView]:
         """All that changed a book, in order: `otaniemi audit --engine-log` judges it."""
-        return [LogView.of(entry, kept) for entry, kept in place.engine_log(first, limit)]
+        return [LogView.of(entry, kept) for entry, kept in desk.log(first, limit)]
 
     return router
