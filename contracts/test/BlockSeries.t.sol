@@ -432,6 +432,27 @@ contract BlockSeriesTest is ContinuousTown {
         vm.assertEq(accounts.freeOf(SELLER), 100e9 - wh * 16_000);
     }
 
+    function test_a_call_leaves_lapsed_days_behind_only_where_it_moves_margin() public {
+        uint64 deal = _trade();
+        uint256 margin = 5 * DAY_WH * 20_000;
+        vm.warp(_from(FIRST + 2));
+        _mark(series, FIRST + 3, 80_000);
+        uint256 state = vm.snapshotState();
+        // Of the buyer 36,000 are asked for each of three days now, and 28,000 as maintenance; 33,333 are there.
+        blocks.callMargin(deal, true);
+        vm.assertEq(blocks.dealOf(deal).nextDay, FIRST);
+        blocks.deliver(deal, FIRST + 2);
+        vm.assertEq(blocks.dealOf(deal).buyerMargin, margin * 2 / 5);
+        vm.assertEq(blocks.dealOf(deal).sellerMargin, margin * 2 / 5);
+        vm.revertToState(state);
+        // Of the seller 16,000 are asked.
+        blocks.callMargin(deal, false);
+        vm.assertEq(blocks.dealOf(deal).nextDay, FIRST + 2);
+        blocks.deliver(deal, FIRST + 2);
+        vm.assertEq(blocks.dealOf(deal).buyerMargin, margin * 2 / 3);
+        vm.assertEq(blocks.dealOf(deal).sellerMargin, 2 * DAY_WH * 16_000);
+    }
+
     function test_a_call_that_is_answered_in_time_keeps_the_deal() public {
         uint64 deal = _trade();
         _empty(BUYER, 3000e3);

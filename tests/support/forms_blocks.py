@@ -203,7 +203,7 @@ class Blocks(Payment):
         self.attempt(ADMIN, self.blocks.call_margin(number, buyer), error)
         if error:
             return
-        deal.next_day, account = day, deal.party[buyer]
+        account, before = deal.party[buyer], deal.margin[buyer]
         secured = self._secured(deal.lots, deal.price, day)
         missing = secured.initial(buyer) - deal.margin[buyer]
         if missing < 0:
@@ -211,6 +211,8 @@ class Blocks(Payment):
             deal.margin[buyer] += missing
         elif deal.margin[buyer] < secured.maintenance(buyer):
             deal.margin[buyer] += self.ledger.debit(BLOCKS, account, missing)
+        if deal.margin[buyer] != before:
+            deal.next_day = day
         if deal.margin[buyer] >= secured.maintenance(buyer):
             deal.deadline[buyer] = 0
         elif not deal.deadline[buyer]:

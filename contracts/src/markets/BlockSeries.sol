@@ -229,7 +229,6 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         int32 mark = _freshMark(terms.series, series);
         uint32 day = _next(series, terms.nextDay).day;
         if (day > series.lastDay) revert NotDeliverable(deal, day);
-        terms.nextDay = day;
         uint256 wh = series.energyOfDay(terms.lots) * series.deliveries(day);
         (uint256 move, uint256 buyerLoss, uint256 sellerLoss) = series.margins(terms.price, mark, wh);
         Side memory side = buyer
@@ -238,6 +237,8 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         // Accounts calls nobody back, see [1].
         // slither-disable-next-line reentrancy-no-eth
         bool late = _remargin(deal, side, move, buyer ? buyerLoss : sellerLoss);
+        // Only margin that was brought to the days that are left leaves those behind that lapsed.
+        if (late || side.margin != (buyer ? terms.buyerMargin : terms.sellerMargin)) terms.nextDay = day;
         if (buyer) (terms.buyerMargin, terms.buyerDeadline) = (side.margin, side.deadline);
         else (terms.sellerMargin, terms.sellerDeadline) = (side.margin, side.deadline);
         if (late) _default(deal, terms, series, buyer, !buyer);

@@ -269,20 +269,16 @@ def test_a_day_of_a_deal_leaves_curtailed_slots_out(desk: Desk) -> None:
     assert f"before {opens}" in early.hear(opens - 1, blocks.Delivered(1, DAY), *moved, position)[0]
 
 
-def test_a_margin_call_that_moves_nothing_passes_over_days_that_lapsed(desk: Desk) -> None:
+def test_a_day_that_lapsed_returns_its_margin_with_the_next(desk: Desk) -> None:
     terms = replace(TERMS, last_day=DAY + 2)
     buyer, seller = 1_200 * 28_000, 1_200 * 18_000
     moves = blocks.MarginMoved(1, LEFT, buyer), blocks.MarginMoved(1, RIGHT, seller)
     assert desk.hear(NOW, blocks.SeriesCreated(1, 1, terms)) == []
     _mark(desk, DAY - 1, 90_000)
     assert desk.hear(NOW, TRADED, *moves, MATCHED) == []
-    _mark(desk, DAY, 110_000)
-    _mark(desk, DAY + 1, 110_000)
-    # For two days the seller is to have 800 * (22,000 + 10,000), and not less than 800 * (11,000 + 10,000).
-    late = block_series.delivery_window(terms, HOURLY, DAY).ends
-    assert desk.hear(late, function="callMargin", deal=1) == []
+    # Two of three days are over when the second is delivered.
     opens = block_series.delivery_window(terms, HOURLY, DAY + 1).opens
-    moved = blocks.MarginMoved(1, LEFT, -buyer // 2), blocks.MarginMoved(1, RIGHT, -seller // 2)
+    moved = blocks.MarginMoved(1, LEFT, -buyer * 2 // 3), blocks.MarginMoved(1, RIGHT, -seller * 2 // 3)
     position = _opened(Form.BLOCK, 1, LEFT, RIGHT, 100_000, FIRST + 44, 100, 100, 100, 100)
     assert desk.hear(opens, blocks.Delivered(1, DAY + 1), *moved, replace(position, day=DAY + 1)) == []
 

@@ -82,6 +82,15 @@ def test_a_mark_that_outruns_the_margin_calls_what_is_free(book: BlockBook, rule
     book.move(1, SELLER, -WH * 6_000, rules, NOW)
 
 
+def test_a_call_that_moves_margin_leaves_days_behind_that_lapsed(book: BlockBook, rules: Rules) -> None:
+    _fund(book, rules)
+    late = delivery_window(TERMS, rules, FIRST).ends
+    # For the last day the buyer is to have 28,000, as much as for each of two before.
+    book.move(1, BUYER, -WH * 14_000, rules, late)
+    book.deliver(1, FIRST + 1, rules, late)
+    assert book.outstanding(1) == [(BUYER, -WH * 14_000), (SELLER, -WH * 18_000)]
+
+
 def test_a_deal_closes_when_no_day_is_left(book: BlockBook, rules: Rules) -> None:
     _fund(book, rules)
     end = delivery_window(TERMS, rules, FIRST + 1).ends

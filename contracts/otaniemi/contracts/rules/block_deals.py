@@ -150,13 +150,8 @@ class BlockBook:
         secured = known.secured(self._marks[known.series][0], _next_day(known, rules, now))
         return secured.maintenance(account == known.buyer) - known.margin[account]
 
-    def pass_over(self, deal: int, rules: Rules, now: int) -> None:
-        """A margin call, even one that moves nothing, leaves days behind that can no longer be delivered."""
-        known = self._known(deal)
-        known.next_day = _next_day(known, rules, now)
-
     def _call(self, known: _Deal, account: int, rules: Rules, now: int) -> int:
-        """What a margin call moves of ``account``."""
+        """What a margin call moves of ``account``; the days that lapsed before it are left behind."""
         known.next_day = _next_day(known, rules, now)
         secured = known.secured(self._marks[known.series][0], known.next_day)
         buyer, margin = account == known.buyer, known.margin[account]

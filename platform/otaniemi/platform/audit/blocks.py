@@ -45,9 +45,6 @@ class BlockDeals:
 
     def open_moves(self, step: Step) -> Iterator[str]:
         """Margin that the events of a transaction bring must have moved at its end."""
-        if step.function == "callMargin":
-            _, rules = self._deal(step.arguments["deal"], step)
-            self._book.pass_over(step.arguments["deal"], rules, step.time)
         deals = {getattr(event, "deal", 0) for event in step.events if type(event) in self.handlers}
         for deal in sorted(deals & self._deals.keys()):
             for account, nano in self._book.outstanding(deal):
