@@ -106,6 +106,10 @@ class MeterFeed:
         self._slots.setdefault(slot, {})[account] = checked
         return True
 
+    def restore(self, account: int, slot: int, reading: Reading) -> None:
+        """Know again a reading that was taken before."""
+        self._slots.setdefault(slot, {})[account] = reading
+
     def observe(self, slot: int, accounts: Iterable[int]) -> dict[int, Reading | None]:
         """What each account's meter said about ``slot``; None for a silent one."""
         taken = self._slots.get(slot, {})

@@ -153,7 +153,7 @@ class CommunityDay:
         # What nobody cleared in time is void, so that the day can be billed.
         for session in range(len(live.rules.sessions)):
             self._calls.clear(session, live.slots)
-        self.outcome.bills = settlement.bill(live.day, live.exchange.oracles.leaves)
+        self.outcome.bills = settlement.bill(live.day)
         self._proposal = settlement.propose(self.outcome.bills)
 
     def _dispute(self) -> None:
@@ -161,7 +161,7 @@ class CommunityDay:
         live, bills = self._live, self.outcome.bills
         settlement = live.exchange.settlement
         assert bills is not None
-        settlement.disputes.review(bills, partial(settlement.facts, live.day, live.exchange.oracles.leaves))
+        settlement.disputes.review(bills, partial(settlement.facts, live.day))
         settlement.disputes.answer(bills)
 
     def _pay(self) -> None:

@@ -118,7 +118,7 @@ class LiveMarketPlace:
         gateway = self._gateway
         with self._now(), gateway.store.read() as transaction:
             gateway.member(transaction, account)
-            proposal = self._exchange.settlement.proposals.get(day)
+            proposal = self._exchange.settlement.proposal(day)
             if proposal is None:
                 raise NotFoundError("bill, not yet at least, for day", day)
             stage = BillStage.PAID if proposal.paid else BillStage.PROPOSED

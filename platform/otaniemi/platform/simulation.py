@@ -177,11 +177,9 @@ def _publish(
     task = bars.add_task("publishing and audit", total=2, detail="chain, leaves")
     chain, place = exchange.gateway.sender.chain, directory.partial
     export_blocks((chain.block(number) for number in range(chain.head().number + 1)), place / "chain")
-    product = exchange.gateway.product
     for day in days:
         assert day.outcome.bills is not None
-        leaves = {(product, slot): exchange.oracles.leaves[slot] for slot in day.slots}
-        write_meters(place / "leaves", day.day, leaves)
+        write_meters(place / "leaves", day.day, exchange.settlement.leaves(day.day))
         write_bills(place / "leaves", day.day, day.outcome.bills.lines)
     deployment = replace(exchange.founded.deployment, head=chain.head().hash)
     directory.write_json("deployment.json", deployment.to_json())

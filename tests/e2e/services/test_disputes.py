@@ -48,7 +48,7 @@ class Billed:
 
     def review(self, shown: Callable[[e.BillsProposed], object] | None = None) -> list[e.Event]:
         def facts() -> object:
-            return self.exchange.settlement.facts(self.day.day, self.exchange.oracles.leaves)
+            return self.exchange.settlement.facts(self.day.day)
 
         if shown is None:
             return self.disputes.review(self.bills, facts)  # type: ignore[arg-type]

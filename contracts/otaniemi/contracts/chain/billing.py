@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
+from enum import IntEnum
 from typing import Any
 
 from otaniemi.contracts.chain.contract import Contract
@@ -23,6 +24,40 @@ from otaniemi.contracts.rules.bills import AccountBill, Bills
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.sums import LINE_TREE
+
+
+class BillsState(IntEnum):
+    """Where proposed bills stand."""
+
+    NONE = 0
+    OPEN = 1
+    VOID = 2
+    FINAL = 3
+    SUPERSEDED = 4
+
+
+class PayoutStep(IntEnum):
+    """What is done next with final bills."""
+
+    NONE = 0
+    DEBITS = 1
+    PARTIES = 2
+    CREDITS = 3
+    DONE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where proposed bills stand and how far they are paid.
+
+    ``closes_at`` is the end of their window as far as is known [Unix s], ``cursor`` the number of accounts that the
+    payout's current step has passed.
+    """
+
+    closes_at: int
+    state: BillsState
+    next: PayoutStep
+    cursor: int
 
 
 class Settlement(Contract):
@@ -89,7 +124,12 @@ class Settlement(Contract):
 
     def closes_at(self, number: int) -> int:
         """When the window for challenges of bills ``number`` ends, as far as is known. [Unix s]"""
-        return int(self._view("billsOf", number)[5])
+        return self.standing(number).closes_at
+
+    def standing(self, number: int) -> Standing:
+        """Where bills ``number`` stand."""
+        _, _, _, _, _, closes_at, state, _, step, cursor, *_ = self._view("billsOf", number)
+        return Standing(int(closes_at), BillsState(state), PayoutStep(step), int(cursor))
 
     def proposal_count(self) -> int:
         """Number of proposals, which is the highest."""

@@ -169,13 +169,18 @@ class Bills:
         upper = proof_of(self.levels, index)
         return LineProof(position, tuple(siblings), index, len(self.accounts), tuple(upper))
 
-    def chunks(self, power: int = _CHUNK_POWER) -> list[tuple[int, list[AccountBill], list[Node]]]:
-        """What ``debit`` and ``credit`` take: first index, at most ``2 ** power`` bills, siblings above."""
-        size = 1 << power
+    def chunks(
+        self, power: int = _CHUNK_POWER, first: int = 0
+    ) -> list[tuple[int, list[AccountBill], list[Node]]]:
+        """What ``debit`` and ``credit`` take from account ``first`` on: first index, at most ``2 ** power`` bills,
+        siblings above."""
         chunks = []
-        for first in range(0, len(self.accounts), size):
+        while first < len(self.accounts):
+            # A chunk is aligned to its size, so after others were paid one by one they grow again.
+            size = min(1 << power, first & -first or 1 << power)
             bills = list(self.accounts[first : first + size])
             chunks.append((first, bills, chunk_proof_of(self.levels, first, len(bills))))
+            first += size
         return chunks
 
     @cached_property

@@ -15,6 +15,7 @@ METER_TREE = SumTree(tag=b"\x01", width=2, size=8, signed=False)
 
 _LEAF_TAG = b"\x00"
 _SALT_BYTES = 32
+_LEAF_BYTES = 13 + _SALT_BYTES
 
 
 class Quality(IntEnum):
@@ -49,16 +50,29 @@ class MeterLeaf:
         """Import less export."""
         return self.import_wh - self.export_wh
 
-    def node(self) -> Node:
-        """The leaf in the tree of its slot, with its sums."""
-        data = (
+    def pack(self) -> bytes:
+        """Account, import, export, quality and salt, 45 bytes."""
+        return (
             self.account.to_bytes(4, "big")
             + self.import_wh.to_bytes(4, "big")
             + self.export_wh.to_bytes(4, "big")
             + bytes([self.quality])
             + self.salt
         )
-        return Node(keccak(_LEAF_TAG + data), (self.import_wh, self.export_wh))
+
+    @classmethod
+    def unpack_all(cls, data: bytes) -> tuple[MeterLeaf, ...]:
+        """The leaves that were packed one after the other."""
+        return tuple(cls._unpack(data[at : at + _LEAF_BYTES]) for at in range(0, len(data), _LEAF_BYTES))
+
+    @classmethod
+    def _unpack(cls, data: bytes) -> MeterLeaf:
+        account, import_wh, export_wh = (int.from_bytes(data[at : at + 4], "big") for at in (0, 4, 8))
+        return cls(account, import_wh, export_wh, data[12], data[13:])
+
+    def node(self) -> Node:
+        """The leaf in the tree of its slot, with its sums."""
+        return Node(keccak(_LEAF_TAG + self.pack()), (self.import_wh, self.export_wh))
 
 
 @dataclass(frozen=True, slots=True)

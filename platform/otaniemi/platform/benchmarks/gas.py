@@ -162,7 +162,7 @@ def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, 
     """Note the gas of voiding a wrong proposal, of the right one, and of paying it."""
     gateway, settlement = exchange.gateway, exchange.gateway.contracts.settlement
     platform, number = exchange.founded.staff.parties[2], gateway.rules.platform
-    facts = exchange.settlement.facts(day, exchange.oracles.leaves)
+    facts = exchange.settlement.facts(day)
     bills = bill_day(facts)
     wrong = len(bills.lines) // 2
     altered = [*bills.lines]

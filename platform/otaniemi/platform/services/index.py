@@ -11,10 +11,11 @@ from otaniemi.contracts.chain.forms import continuous
 from otaniemi.contracts.rules.calendar import Rules, direct_gate, relay_gate
 from otaniemi.contracts.rules.clearing import clear, trade_of
 from otaniemi.contracts.rules.labels import label
+from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Book, Market
 from otaniemi.contracts.rules.schedules import decode_entries
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
-from otaniemi.platform.store import days, intake, limits, markets, members, positions
+from otaniemi.platform.store import days, intake, limits, markets, members, positions, proposals
 
 
 def index_events(
@@ -65,6 +66,10 @@ def index_events(
                 days.add_waiting_tariff(transaction, waiting, block)
             case events.QuarantineDecided(community, feed, day, True):
                 days.count_waiting_tariff(transaction, community, Feed(feed), day, block)
+            case events.BillsProposed(community, day):
+                proposal = proposals.Proposal(event.id, event.proposer, origin)
+                claimed = proposals.claim(Node(event.root, tuple(event.sums)), event.count)
+                proposals.add_proposal(transaction, community, day, proposal, claimed, block)
             case events.Registered(account, community, owner):
                 members.register(transaction, account, community, owner, block)
             case events.DeviceKeySet(account, key):

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otaniemi.contracts.chain.sender import Key
-from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.calendar import slot_at
 from otaniemi.contracts.rules.reports import METER_KIND, ReportMark, ReportStatus
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
 from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, report_tariff
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import days, members, readings
+from otaniemi.platform.store import days, members, readings, reports
+
+_ESTIMATE_DAYS = 8
+"""Silent meters are estimated from readings that are no older."""
 
 
 class OracleService:
     """Tariffs and meters of one community.
+
+    What it took and signed is in the store: one that starts anew goes on where the last one stopped.
 
     Parameters
     ----------
@@ -45,8 +50,12 @@ class OracleService:
             Reporter(key, domain, gateway.community, gateway.product, tariffs, feed, salt_seed)
             for key, feed in zip(reporter_keys, self._feeds, strict=True)
         ]
-        self._rounds: dict[tuple[int, int], int] = {}
-        self.leaves: dict[int, tuple[MeterLeaf, ...]] = {}
+        rules = gateway.rules
+        first = slot_at(rules, gateway.clock.now) - _ESTIMATE_DAYS * rules.slots_per_day
+        with gateway.store.read() as transaction:
+            for taken in readings.taken_since(transaction, gateway.product, first):
+                for feed in self._feeds:
+                    feed.restore(*taken)
 
     def take_reading(self, account: int, slot: int, reading: Reading) -> bool:
         """Hand the reading of an account's meter to every reporter; True when it is new.
@@ -68,7 +77,7 @@ class OracleService:
         Each call is another round, as no reporter signs two values in one.
         """
         gateway, oracle = self._gateway, self._gateway.contracts.oracle
-        number = self._round((feed, day), oracle.tariff_mark(gateway.community, feed, day))
+        number = self._round(feed, day, oracle.tariff_mark(gateway.community, feed, day))
         signed = report_tariff(self._reporters, gateway.rules.quorum, feed, day, number)
         call = oracle.report_tariff(signed.report, signed.signatures, self._base(feed, day))
         gateway.send([(self._sender, call)])
@@ -89,17 +98,24 @@ class OracleService:
             everyone = members.of_community(transaction, gateway.community)
         metered = [member.account for member in everyone if member.meter != members.NO_METER]
         oracle = gateway.contracts.oracle
-        number = self._round((METER_KIND, slot), oracle.meter_mark(gateway.community, gateway.product, slot))
+        mark = oracle.meter_mark(gateway.community, gateway.product, slot)
+        number = self._round(METER_KIND, slot, mark)
         signed = report_meters(
             self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered, number
         )
+        # Kept first: what a root on the chain commits to is never lost.
+        with gateway.store.begin(durable=True) as transaction:
+            reports.keep_leaves(transaction, signed.report, signed.leaves)
         gateway.send([(self._sender, oracle.report_meters(signed.report, signed.signatures))])
-        self.leaves[slot] = signed.leaves
 
-    def _round(self, subject: tuple[int, int], last: ReportMark | None) -> int:
-        """The round of the next report on ``subject``: after those asked for here and the chain's last one."""
-        number = max(self._rounds.get(subject, 0), 0 if last is None else last.round + 1)
-        self._rounds[subject] = number + 1
+    def _round(self, kind: int, at: int, mark: ReportMark | None) -> int:
+        """The round of the next report on a feed and day or a slot: after all that were begun here and the chain's."""
+        gateway = self._gateway
+        subject = gateway.community, gateway.product, kind, at
+        with gateway.store.begin(durable=True) as transaction:
+            begun = reports.last_round(transaction, *subject)
+            number = max(-1 if begun is None else begun, -1 if mark is None else mark.round) + 1
+            reports.note_round(transaction, *subject, number)
         return number
 
     def _base(self, feed: Feed, day: int) -> bytes:

@@ -6,11 +6,12 @@ challenge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from otaniemi.contracts.chain import events
-from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.chain.billing import BillsState, PayoutStep
+from otaniemi.contracts.chain.sender import Call, Key
 from otaniemi.contracts.rules.bills import Bills, DayFacts, bill_day
 from otaniemi.contracts.rules.calendar import slots_of_day
 from otaniemi.contracts.rules.clearing import clear, void
@@ -24,23 +25,31 @@ from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.services.disputes import Disputes
 from otaniemi.platform.services.gateway import Gateway
-from otaniemi.platform.store import days, markets, members, positions
+from otaniemi.platform.store import days, markets, members, positions, proposals, reports
 
 
 class SettlementError(OtaniemiError):
     """A day cannot be billed yet."""
 
 
+ACCOUNTS_POWER = 6
+"""Accounts in one transaction of debits or credits: two to this power."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The transaction that proposed a day's bills, and whether they are final and paid."""
+    """Bills ``number`` of a day, the transaction that proposed them, and whether they are final and paid."""
 
+    number: int
     transaction: bytes
     paid: bool
 
 
 class SettlementService:
     """Bills of one community.
+
+    It remembers nothing: what is proposed and paid the chain says, what bills follow from the store has. So a service
+    that starts anew on the same store and chain goes on where the last one stopped.
 
     Parameters
     ----------
@@ -54,22 +63,42 @@ class SettlementService:
     ----------
     disputes : Disputes
         Where the proposer stands up for right bills.
-    proposals : dict
-        By trading day.
     """
 
     def __init__(self, gateway: Gateway, proposer: Key, account: int) -> None:
         self._gateway, self._proposer, self._account = gateway, proposer, account
         self._settlement = gateway.contracts.settlement
         self.disputes = Disputes(gateway, proposer, account)
-        self.proposals: dict[int, Proposal] = {}
 
-    def bill(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> Bills:
+    def bill(self, day: int) -> Bills:
         """The bills of ``day``; see ``facts``."""
-        return bill_day(self.facts(day, leaves))
+        return bill_day(self.facts(day))
 
-    def facts(self, day: int, leaves: Mapping[int, tuple[MeterLeaf, ...]]) -> DayFacts:
-        """What the bills of ``day`` follow from: the chain's index and the meter leaves by slot.
+    def leaves(self, day: int) -> dict[tuple[int, int], tuple[MeterLeaf, ...]]:
+        """The leaves under the meter roots of ``day`` that count, by product and slot.
+
+        Raises
+        ------
+        SettlementError
+            A report is missing, or its leaves are not in the store.
+        """
+        gateway, oracle, found = self._gateway, self._gateway.contracts.oracle, {}
+        for slot in slots_of_day(gateway.rules, day):
+            place = gateway.community, gateway.product, slot
+            report = oracle.meter_root(*place)
+            if report is None:
+                raise SettlementError(f"day {day}: meters of slot {slot} are not reported yet")
+            with gateway.store.read() as transaction:
+                leaves = reports.leaves_of(transaction, *place, report.root)
+            if leaves is None:
+                raise SettlementError(
+                    f"day {day}: the leaves of meter root 0x{report.root.hex()} are not known"
+                )
+            found[gateway.product, slot] = leaves
+        return found
+
+    def facts(self, day: int) -> DayFacts:
+        """What the bills of ``day`` follow from: the chain's index and the meter leaves.
 
         Raises
         ------
@@ -77,14 +106,13 @@ class SettlementService:
             A market is not cleared, or a report is missing.
         """
         gateway, rules = self._gateway, self._gateway.rules
-        slots = slots_of_day(rules, day)
+        gateway.catch_up()
+        slots, leaves = slots_of_day(rules, day), self.leaves(day)
         with gateway.store.read() as transaction:
             retail = days.tariff(transaction, gateway.community, Feed.RETAIL, day)
             imbalance = days.tariff(transaction, gateway.community, Feed.IMBALANCE, day)
             if retail is None or imbalance is None:
                 raise SettlementError(f"day {day}: its tariffs are not reported yet")
-            if missing := [slot for slot in slots if slot not in leaves]:
-                raise SettlementError(f"day {day}: meters of slot {missing[0]} are not reported yet")
             books = {}
             for state in markets.between(
                 transaction, gateway.community, gateway.product, slots.start, slots.stop
@@ -104,14 +132,14 @@ class SettlementService:
             opened = positions.positions_of_day(transaction, gateway.community, gateway.product, day)
             own = {member.account for member in members.of_community(transaction, gateway.community)}
         reference = reported.prices if reported else None
-        listed = {leaf.account for slot in slots for leaf in leaves[slot]}
+        listed = {leaf.account for reported_leaves in leaves.values() for leaf in reported_leaves}
         return DayFacts(
             rules=rules,
             community=gateway.community,
             day=day,
             markets=books,
             batches={gateway.product: batches},
-            meters={(gateway.product, slot): leaves[slot] for slot in slots},
+            meters=leaves,
             retail=retail.prices,
             imbalance=imbalance.prices,
             reference=reference,
@@ -151,31 +179,60 @@ class SettlementService:
         return found
 
     def propose(self, bills: Bills) -> int:
-        """Put the root of ``bills`` on the chain, with the bond, and keep the lines; the proposal's number."""
+        """Keep the lines of ``bills`` and put their root on the chain, with the bond; the proposal's number.
+
+        Where the same bills stand already, whoever proposed them, it is their number, and no second bond is put up.
+        """
         gateway = self._gateway
-        call = self._settlement.propose_bills(bills, self._account, content_hash(bills.lines))
-        receipt, found = gateway.send_one(self._proposer, call)
+        gateway.catch_up()
         with gateway.store.begin() as transaction:
             days.keep_bills(transaction, bills.community, bills.day, bills.lines)
-        self.proposals[bills.day] = Proposal(receipt.transaction, paid=False)
+            claimed = proposals.claim(bills.root, len(bills.accounts))
+            proposals.keep_claim(transaction, bills.community, bills.day, claimed)
+        if standing := self.proposal(bills.day):
+            return standing.number
+        call = self._settlement.propose_bills(bills, self._account, content_hash(bills.lines))
+        found = gateway.send([(self._proposer, call)])
         return next(event.id for event in found if isinstance(event, events.BillsProposed))
+
+    def proposal(self, day: int) -> Proposal | None:
+        """The proposal of the bills that are kept of ``day``: the final one, else the first that is open."""
+        with self._gateway.store.read() as transaction:
+            known = proposals.of_kept_lines(transaction, self._gateway.community, day)
+        standing = {one: self._settlement.standing(one.number) for one in known}
+        for state in (BillsState.FINAL, BillsState.OPEN):
+            for one, where in standing.items():
+                if where.state == state:
+                    return Proposal(one.number, one.transaction, where.next == PayoutStep.DONE)
+        return None
 
     def closes_at(self, number: int) -> int:
         """When the window of proposal ``number`` ends, as far as is known; answers to demands restart it."""
         return self._settlement.closes_at(number)
 
     def pay(self, number: int, bills: Bills) -> list[events.Event]:
-        """After the window: make proposal ``number`` final, then all debits, the parties, and all credits."""
-        settlement, chunks = self._settlement, bills.chunks()
-        calls = [
-            settlement.finalise(number),
-            *[settlement.debit(number, chunk) for chunk in chunks],
-            settlement.pay_parties(number, bills.root),
-            *[settlement.credit(number, chunk) for chunk in chunks],
-        ]
-        payments = self._gateway.send([(self._proposer, call) for call in calls])
-        self.proposals[bills.day] = replace(self.proposals[bills.day], paid=True)
-        return payments
+        """After the window: make proposal ``number`` final, then all debits, the parties, and all credits.
+
+        What the chain has of it already is left out, so that it can be asked for again after a failure.
+        """
+        return self._gateway.send([(self._proposer, call) for call in self._payments(number, bills)])
+
+    def _payments(self, number: int, bills: Bills) -> list[Call]:
+        """What is left to do of the payment of ``bills``, in order."""
+        settlement, where = self._settlement, self._settlement.standing(number)
+        calls: list[Call] = []
+        step, done = where.next, where.cursor
+        if where.state == BillsState.OPEN:
+            calls.append(settlement.finalise(number))
+            step = PayoutStep.DEBITS
+        if step == PayoutStep.DEBITS:
+            calls += [settlement.debit(number, chunk) for chunk in bills.chunks(ACCOUNTS_POWER, done)]
+        if step in (PayoutStep.DEBITS, PayoutStep.PARTIES):
+            calls.append(settlement.pay_parties(number, bills.root))
+            done = 0
+        if step in (PayoutStep.DEBITS, PayoutStep.PARTIES, PayoutStep.CREDITS):
+            calls += [settlement.credit(number, chunk) for chunk in bills.chunks(ACCOUNTS_POWER, done)]
+        return calls
 
 
 def ledger_change(payments: Iterable[events.Event]) -> int:

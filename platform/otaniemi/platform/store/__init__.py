@@ -8,7 +8,9 @@ Every function of the repository modules takes an open transaction (`Store.begin
 ``markets``      markets with gates, accepted records and results
 ``days``         tariffs, nominations and bills of a trading day
 ``positions``    agreements of all forms of trading but the call auction
+``proposals``    bills that were proposed
 ``readings``     what meters said
+``reports``      rounds and meter leaves of the reporters
 ``chain_index``  how far the index follows the chain; reorganisations
 ===============  =====================================================
 """

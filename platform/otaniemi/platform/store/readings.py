@@ -24,6 +24,14 @@ def add_reading(
     return insert_new(transaction, readings, [row]) == 1
 
 
+def taken_since(transaction: Connection, product: int, first_slot: int) -> list[tuple[int, int, Reading]]:
+    """Account, slot and reading of every reading of slots ``first_slot`` and later."""
+    table = readings
+    query = select(table.c.account, table.c.slot, table.c.import_wh, table.c.export_wh)
+    found = transaction.execute(query.where(table.c.product == product, table.c.slot >= first_slot))
+    return [(account, slot, Reading(import_wh, export_wh)) for account, slot, import_wh, export_wh in found]
+
+
 def readings_of(
     transaction: Connection, product: int, account: int, first_slot: int, end_slot: int
 ) -> dict[int, Reading]:

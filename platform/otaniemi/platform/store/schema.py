@@ -2,7 +2,7 @@
 
 An **index** of the chain, which can be dropped and rebuilt: every row knows the block that it came from, so
 that a reorganisation forgets exactly what it undid. And **private** rows that no chain holds: signed orders
-and nominations on their way in, names, meter readings and the lines of bills.
+and nominations on their way in, names, meter readings, the leaves that reporters signed and the lines of bills.
 
 Energy is integer Wh, prices are micro-token/kWh, money nano-token, instants Unix seconds; hashes, records
 and signed messages are raw bytes.
@@ -147,7 +147,20 @@ positions = Table(
 )
 """Agreements by ``place`` in their transaction; ``sequence`` is their order on the chain."""
 
-INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels, positions)
+proposals = Table(
+    "proposals",
+    metadata,
+    _key("number"),
+    _number("community"),
+    _number("day", index=True),
+    _number("proposer"),
+    Column("claim", LargeBinary(164), nullable=False),
+    Column("transaction", LargeBinary(32), nullable=False),
+    _block(),
+)
+"""Bills that anybody proposed: root with sums and number of accounts; what became of them the chain says."""
+
+INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels, positions, proposals)
 """Tables whose rows of a block go with the block; markets keep their row and lose their result."""
 
 # Private
@@ -209,6 +222,33 @@ bills = Table(
     _number("lock_release"),
     Column("references", LargeBinary, nullable=False),
 )
+
+bill_claims = Table(
+    "bill_claims", metadata, _key("community"), _key("day"), Column("claim", LargeBinary(164), nullable=False)
+)
+"""What a proposal of the lines in ``bills`` claims."""
+
+meter_leaves = Table(
+    "meter_leaves",
+    metadata,
+    _key("community"),
+    _key("product"),
+    _key("slot"),
+    Column("root", LargeBinary(32), primary_key=True),
+    Column("leaves", LargeBinary, nullable=False),
+)
+"""What the reporters committed to, also where another report counts in the end."""
+
+report_rounds = Table(
+    "report_rounds",
+    metadata,
+    _key("community"),
+    _key("product"),
+    _key("kind"),
+    _key("at"),
+    _number("round"),
+)
+"""The last round that our reporters began, so that they never sign two values in one."""
 
 readings = Table(
     "readings",

@@ -1,0 +1,179 @@
+"""A settlement service that dies between any two transactions: a new one on the same store and chain ends the day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from otaniemi.contracts.chain import events as e
+from otaniemi.contracts.chain.billing import BillsState, PayoutStep
+from otaniemi.contracts.chain.blocks import Receipt
+from otaniemi.contracts.chain.embedded import EmbeddedChain
+from otaniemi.contracts.chain.sender import Sender
+from otaniemi.contracts.rules.bills import Bills
+from otaniemi.contracts.rules.calendar import bills_due
+from otaniemi.contracts.rules.reports import METER_KIND
+from otaniemi.oracles.errors import ConflictingReadingError
+from otaniemi.oracles.meters import Reading
+from otaniemi.platform.clock import SimulatedClock, Timeline
+from otaniemi.platform.community_day import BILL_SLACK, enter_days
+from otaniemi.platform.data.scenario import Scenario
+from otaniemi.platform.data.synthetic import synthetic_scenario
+from otaniemi.platform.services import settlement as service
+from otaniemi.platform.services.exchange import Exchange, open_exchange
+from otaniemi.platform.services.founding import Founded, found, founded_at
+from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.services.settlement import SettlementService, ledger_change
+from otaniemi.platform.store import reports
+from otaniemi.platform.store.database import Store
+
+SEED = 7
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class FragileChain(EmbeddedChain):
+    """A chain whose user dies after so many more transactions, and never hears of the last one."""
+
+    left: int | None = None
+
+    def mine(self, transactions: Sequence[bytes]) -> list[Receipt]:
+        if self.left is None:
+            return super().mine(transactions)
+        taken = transactions[: self.left]
+        self.left -= len(taken)
+        receipts = super().mine(taken) if taken else []
+        if self.left == 0:
+            raise Killed
+        return receipts
+
+
+class Town:
+    """A community whose day is over and not billed; its services can be started anew."""
+
+    def __init__(self, directory: Path) -> None:
+        self.scenario: Scenario = synthetic_scenario(3, 1, 3600, SEED)
+        self.clock = SimulatedClock(founded_at(self.scenario))
+        self.path = directory / "store.db"
+        self.store = Store(self.path)
+        self.chain = FragileChain(self.clock.now - 1)
+        self.founded = found(self.chain, self.scenario, SEED, self.store, self.clock)
+        exchange = open_exchange(self.founded, self.scenario, SEED)
+        timeline = Timeline(self.clock)
+        [day] = enter_days(exchange, self.scenario, "perfect", SEED, timeline, lambda _, action: action())
+        self.day = day.day
+        due = bills_due(self.founded.gateway.rules, self.day) + BILL_SLACK
+        while (moment := timeline.next_moment()) is not None and moment < due:
+            timeline.step()
+        self.clock.now = due
+
+    def restart(self) -> Exchange:
+        """The services as a new process opens them."""
+        self.chain.left = None
+        self.store.close()
+        self.store = Store(self.path)
+        old = self.founded.gateway
+        gateway = Gateway(
+            Sender(self.chain),
+            old.contracts,
+            old.rules,
+            old.community,
+            old.product,
+            self.store,
+            self.clock,
+        )
+        gateway.catch_up()
+        self.founded = Founded(gateway, self.founded.deployment, self.founded.staff, self.founded.homes)
+        return open_exchange(self.founded, self.scenario, SEED)
+
+    def balances(self) -> list[int]:
+        contract = self.founded.gateway.contracts.accounts
+        parties = range(1, 4)
+        return [contract.words(account)[0] for account in (*parties, *self.accounts)]
+
+    @property
+    def accounts(self) -> list[int]:
+        return [home.account for home in self.founded.homes]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "ACCOUNTS_POWER", 0)  # an account a transaction
+        town = Town(tmp_path_factory.mktemp("restart"))
+        yield town
+        town.store.close()
+
+
+def settle(settlement: SettlementService, town: Town) -> Bills:
+    """What a service does about a day that is over, whatever was done before."""
+    bills = settlement.bill(town.day)
+    number = settlement.propose(bills)
+    town.clock.now = max(town.clock.now, settlement.closes_at(number) + BILL_SLACK)
+    settlement.pay(number, bills)
+    return bills
+
+
+def test_a_service_that_dies_after_every_transaction_bills_and_pays_a_day_once(town: Town) -> None:
+    began, before = town.chain.head().number, town.balances()
+    deaths, seen = 0, set()
+    while True:
+        settlement = town.restart().settlement
+        proposal = settlement.proposal(town.day)
+        if proposal is not None:
+            standing = town.founded.gateway.contracts.settlement.standing(proposal.number)
+            seen.add((standing.state, standing.next, standing.cursor))
+        town.chain.left = 1
+        try:
+            bills = settle(settlement, town)
+        except Killed:
+            deaths += 1
+        else:
+            break
+    # Proposal, final, debits, parties, credits: it died after each of them, the last one too.
+    count = len(bills.accounts)
+    assert deaths == 3 + 2 * count
+    assert {(BillsState.OPEN, 0, 0), (BillsState.FINAL, PayoutStep.DEBITS, 1)} < seen
+    assert {(BillsState.FINAL, PayoutStep.PARTIES, count), (BillsState.FINAL, PayoutStep.CREDITS, 1)} < seen
+    told = events_since(town, began + 1)
+    kinds = Counter(type(event) for event in told)
+    assert [kinds[kind] for kind in (e.BillsProposed, e.BillsFinal, e.PartiesPaid)] == [1, 1, 1]
+    assert kinds[e.Debited] == kinds[e.Credited] == count
+    assert ledger_change(told) == 0
+    paid = settlement.proposal(town.day)
+    assert paid is not None
+    assert paid.paid
+    # Every account has what its bill says, once; the bond is back.
+    due = [-bill.sums.due for bill in bills.accounts]
+    homes = before[3:]
+    assert [after - was for after, was in zip(town.balances()[3:], homes, strict=True)] == due
+    # Asked again, a paid day costs no transaction.
+    settle(town.restart().settlement, town)
+    assert town.chain.head().number == began + deaths
+
+
+def test_a_new_reporter_goes_on_with_the_readings_and_rounds_of_the_old(town: Town) -> None:
+    exchange = town.restart()
+    gateway, slot = exchange.gateway, exchange.first_slot
+    with gateway.store.read() as transaction:
+        subject = gateway.community, gateway.product, METER_KIND, slot
+        assert reports.last_round(transaction, *subject) == 0
+    home = town.accounts[0]
+    assert not exchange.oracles.take_reading(home, slot, reading_of(town, home, slot))
+    with pytest.raises(ConflictingReadingError):
+        exchange.oracles.take_reading(home, slot, Reading(12_345, 0))
+
+
+def reading_of(town: Town, account: int, slot: int) -> Reading:
+    leaves = town.restart().settlement.leaves(town.day)[0, slot]
+    [leaf] = [leaf for leaf in leaves if leaf.account == account]
+    return Reading(leaf.import_wh, leaf.export_wh)
+
+
+def events_since(town: Town, block: int) -> list[e.Event]:
+    return town.founded.gateway.events_since(town.chain.block(block).timestamp)
