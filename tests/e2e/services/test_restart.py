@@ -1,4 +1,4 @@
-"""A settlement service that dies between any two transactions: a new one on the same store and chain ends the day."""
+"""Services that die between any two transactions: new ones on the same store and chain go on where they stopped."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from otaniemi.contracts.chain.blocks import Receipt
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.sender import Sender
 from otaniemi.contracts.rules.bills import Bills
-from otaniemi.contracts.rules.calendar import bills_due
+from otaniemi.contracts.rules.calendar import Source, bills_due, direct_gate, relay_gate, slot_at
+from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order, preference
 from otaniemi.contracts.rules.reports import METER_KIND
+from otaniemi.contracts.rules.signing import order_digest, sign
 from otaniemi.oracles.errors import ConflictingReadingError
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.clock import SimulatedClock, Timeline
@@ -27,7 +29,7 @@ from otaniemi.platform.services.exchange import Exchange, open_exchange
 from otaniemi.platform.services.founding import Founded, found, founded_at
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.settlement import SettlementService, ledger_change
-from otaniemi.platform.store import reports
+from otaniemi.platform.store import markets, reports
 from otaniemi.platform.store.database import Store
 
 SEED = 7
@@ -167,6 +169,49 @@ def test_a_new_reporter_goes_on_with_the_readings_and_rounds_of_the_old(town: To
     assert not exchange.oracles.take_reading(home, slot, reading_of(town, home, slot))
     with pytest.raises(ConflictingReadingError):
         exchange.oracles.take_reading(home, slot, Reading(12_345, 0))
+
+
+def test_a_keeper_that_died_between_clearing_and_labels_gives_them_out_when_it_is_back(town: Town) -> None:
+    exchange = town.restart()
+    slot = slot_at(exchange.gateway.rules, town.clock.now) + 2
+    market = offer(exchange, slot)
+    # Relayed, but the service never heard of it: nothing is relayed again, nothing counts as skipped.
+    town.chain.left = 1
+    with pytest.raises(Killed):
+        exchange.market.relay(market.session)
+    exchange = town.restart()
+    assert exchange.market.relay(market.session) == []
+    with town.store.read() as transaction:
+        assert len(markets.records_of(transaction, market)) == 2 * RECORD_BYTES
+    town.clock.now = direct_gate(exchange.gateway.rules, slot, market.session)
+    town.chain.left = 1
+    with pytest.raises(Killed):
+        exchange.market.clear([market])
+    with town.store.read() as transaction:
+        state = markets.get(transaction, market)
+    assert state is not None
+    assert state.result is None
+    exchange = town.restart()
+    [labelled] = exchange.market.clear([market])
+    assert labelled.clearing.labels is not None
+    with town.store.read() as transaction:
+        state = markets.get(transaction, market)
+    assert state is not None
+    assert state.result is not None
+    assert state.result.labels == markets.MarketLabels(premium=0, green_wh=400, above_wh=400)
+    assert exchange.market.clear([market]) == town.restart().market.clear([market]) == []
+
+
+def offer(exchange: Exchange, slot: int) -> Market:
+    """A home offers its PV, and another one wants local energy."""
+    gateway, homes = exchange.gateway, exchange.founded.homes
+    market = Market(gateway.community, gateway.product, slot, session=2)
+    domain, gate = gateway.contracts.call_auction.domain, relay_gate(gateway.rules, slot, market.session)
+    exchange.market.open([slot])
+    for wallet, source, buy in ((homes[0], Source.PV, False), (homes[1], preference(20_000), True)):
+        order = Order(wallet.account, *market, 100_000, 400, source, buy, 1_000, gate)
+        exchange.market.submit(order, sign(wallet.device.secret, order_digest(domain, order)))
+    return market
 
 
 def reading_of(town: Town, account: int, slot: int) -> Reading:

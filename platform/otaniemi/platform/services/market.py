@@ -104,6 +104,7 @@ class MarketService:
     def relay(self, session: int) -> list[events.OrderSkipped]:
         """Put every order that waits for ``session`` on the chain; what it skipped comes back."""
         gateway = self._gateway
+        gateway.catch_up()
         with gateway.store.read() as transaction:
             waiting = intake.waiting_orders(transaction, gateway.community, gateway.product, session)
         if not waiting:
@@ -119,30 +120,34 @@ class MarketService:
     def clear(self, wanted: Iterable[Market]) -> list[ClearedMarket]:
         """Clear those of the ``wanted`` markets that have orders and were not cleared, in this order.
 
-        Where a bid would get a label they are given out too. A market whose slot has begun is void instead, and does
-        not come back.
+        Where a bid would get a label they are given out too, also in markets that somebody cleared and did not label. A
+        market whose slot has begun is void instead, and does not come back.
         """
         gateway, rules = self._gateway, self._gateway.rules
         cleared: list[ClearedMarket] = []
         calls: list[tuple[Key, Call]] = []
+        gateway.catch_up()
         with gateway.store.read() as transaction:
             for market in wanted:
                 state = markets.get(transaction, market)
-                if state is None or state.result is not None:
+                if state is None or _is_done(state):
                     continue
                 batches = markets.batches_of(transaction, market)
                 if not batches:
                     continue
                 if slot_start(rules, market.slot) <= gateway.clock.now:
-                    calls += self._void(market, batches)
+                    if state.result is None:
+                        calls += self._void(market, batches)
                     continue
                 book = Book.of_records(b"".join(batches))
                 clearing = clear(book, rules.price_min, rules.price_max)
-                calls += self._clear(market, batches, clearing)
+                steps = self._clear(market, batches, clearing) if state.result is None else []
                 if is_worth_labelling(book, clearing):
                     clearing = label(book, clearing)
-                    calls += self._label(market, batches, book, clearing)
-                cleared.append(ClearedMarket(market, book, clearing))
+                    steps += self._label(market, batches, book, clearing)
+                if steps:
+                    calls += steps
+                    cleared.append(ClearedMarket(market, book, clearing))
         gateway.send(calls)
         return cleared
 
@@ -218,6 +223,11 @@ class MarketService:
                     auction.relay_orders(market, b"".join(wires[first : first + ORDERS_PER_TRANSACTION]))
                 )
         return calls
+
+
+def _is_done(state: markets.MarketState) -> bool:
+    """Whether a market is void or labelled."""
+    return state.result is not None and (state.result.price is None or state.result.labels is not None)
 
 
 def _lengths(batches: Sequence[bytes]) -> list[int]:

@@ -39,6 +39,7 @@ class ScheduleService:
     def flush(self) -> list[events.NominationSkipped]:
         """Put every nomination that waits on the chain, one batch per trading day; what it skipped comes back."""
         gateway = self._gateway
+        gateway.catch_up()
         with gateway.store.read() as transaction:
             waiting = intake.waiting_nominations(transaction, gateway.community, gateway.product)
         by_day: defaultdict[int, list[intake.SubmittedNomination]] = defaultdict(list)
