@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
+from otaniemi.contracts.chain.blocks import Log
 from otaniemi.contracts.rules.clearing import clear, fill_root
 from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.lines import Line
@@ -20,6 +21,7 @@ from otaniemi.platform.store import (
     Store,
     chain_index,
     days,
+    form_logs,
     intake,
     markets,
     members,
@@ -223,6 +225,21 @@ def test_agreements_come_back_in_the_order_of_the_chain(transaction: Connection)
     chain_index.forget_from(transaction, 5)
     assert positions.agreements_of_day(transaction, 1, 0, 19_576) == [first]
     assert positions.agreements_of_day(transaction, 1, 0, 19_577) == []
+
+
+def test_logs_of_a_contract_come_back_in_the_order_of_the_chain(transaction: Connection) -> None:
+    ours, other = b"\x01" * 20, b"\x02" * 20
+    first, second, third = (
+        Log(ours, (b"\x07" * 32, b"\x08" * 32), b"data"),
+        Log(ours, (), b""),
+        Log(ours, (bytes(32),), b"\xff"),
+    )
+    for _ in range(2):  # a receipt read twice is there once
+        form_logs.add_logs(transaction, b"\xbb" * 32, [first, Log(other, (), b"x"), second], block=4)
+    form_logs.add_logs(transaction, b"\xaa" * 32, [third], block=5)
+    assert form_logs.logs_of(transaction, ours) == [first, second, third]
+    chain_index.forget_from(transaction, 5)
+    assert form_logs.logs_of(transaction, ours) == [first, second]
 
 
 def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:

@@ -12,12 +12,16 @@ from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.logs import EventDecoder
 from otaniemi.contracts.chain.sender import Call, Key, Sender
 from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.signing import address_bytes
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.services.admission import AccountState, NotFoundError
 from otaniemi.platform.services.contracts import Contracts
 from otaniemi.platform.services.index import index_events
-from otaniemi.platform.store import chain_index, intake, members
+from otaniemi.platform.store import chain_index, form_logs, intake, members
 from otaniemi.platform.store.database import Store
+
+KEPT_LOGS = ("PricePackages", "BilateralContracts")
+"""Contracts whose logs are kept, as their state is replayed from them."""
 
 
 class Gateway:
@@ -48,6 +52,9 @@ class Gateway:
         self.sender, self.contracts, self.store, self.clock = sender, contracts, store, clock
         self.rules, self.community, self.product = rules, community, product
         self._decoder = EventDecoder(contracts.addresses)
+        self._kept = {
+            address_bytes(address) for name, address in contracts.addresses.items() if name in KEPT_LOGS
+        }
 
     def send(self, calls: Sequence[tuple[Key, Call]]) -> list[Event]:
         """Mine ``calls`` at the clock's time, index and return their events.
@@ -117,6 +124,11 @@ class Gateway:
             found[:0] = self._decoder.decode_all(logs)
         return found
 
+    def events_of(self, transaction: Connection, contract: str) -> list[Event]:
+        """Everything that one of `KEPT_LOGS` said, in order."""
+        logs = form_logs.logs_of(transaction, address_bytes(self.contracts.addresses[contract]))
+        return list(self._decoder.decode_all(logs))
+
     def catch_up(self) -> None:
         """Index every block that the index does not know yet."""
         with self.store.read() as transaction:
@@ -152,5 +164,7 @@ class Gateway:
             for receipt in receipts:
                 found = list(self._decoder.decode_all(receipt.logs))
                 index_events(transaction, self.rules, found, receipt.block, receipt.transaction)
+                kept = [log for log in receipt.logs if log.address in self._kept]
+                form_logs.add_logs(transaction, receipt.transaction, kept, receipt.block)
                 events += found
         return events

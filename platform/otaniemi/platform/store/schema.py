@@ -160,7 +160,30 @@ proposals = Table(
 )
 """Bills that anybody proposed: root with sums and number of accounts; what became of them the chain says."""
 
-INDEX = (tariffs, nominations, orders, members, limit_trades, limit_cancels, positions, proposals)
+form_logs = Table(
+    "form_logs",
+    metadata,
+    Column("transaction", LargeBinary(32), primary_key=True),
+    _key("place"),
+    _number("sequence"),
+    Column("address", LargeBinary(20), nullable=False, index=True),
+    Column("topics", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    _block(),
+)
+"""Logs of the contracts whose state is replayed; ``sequence`` is their order on the chain."""
+
+INDEX = (
+    tariffs,
+    nominations,
+    orders,
+    members,
+    limit_trades,
+    limit_cancels,
+    positions,
+    proposals,
+    form_logs,
+)
 """Tables whose rows of a block go with the block; markets keep their row and lose their result."""
 
 # Private
@@ -260,6 +283,26 @@ readings = Table(
     _number("export_wh"),
     _number("received_at"),
 )
+
+package_names = Table(
+    "package_names",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("name", String(80), nullable=False),
+)
+"""What packages are called; the chain has the hash alone."""
+
+contract_proposals = Table(
+    "contract_proposals",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    _number("account", index=True),
+    _number("other", index=True),
+    Column("terms", JSON, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    _number("received_at"),
+)
+"""Terms that ``account`` signed and that ``other`` may accept."""
 
 limits = Table(
     "limits",
