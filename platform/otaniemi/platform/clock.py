@@ -26,6 +26,10 @@ class Clock(Protocol):
     def present(self) -> int:
         """The second that it is, between two events too."""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more shall happen."""
+
 
 class SimulatedClock:
     """Jumps from event to event."""
@@ -38,6 +42,10 @@ class SimulatedClock:
 
     def present(self) -> int:
         return self.now
+
+    @property
+    def stopped(self) -> bool:
+        return False
 
 
 class PacedClock:

@@ -157,6 +157,11 @@ class LiveDay:
         self.instruct()
         return found
 
+    def tend(self) -> None:
+        """Let the services end auctions and deliver standard contracts; see ``instruct``."""
+        self.timed("chain", self.exchange.tend)
+        self.instruct()
+
     def instruct(self) -> None:
         """Let the homes plan with what the chain has recorded since: the instruction comes with the agreement."""
         with self.exchange.gateway.store.read() as transaction:

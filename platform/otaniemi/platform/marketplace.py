@@ -35,6 +35,9 @@ from otaniemi.platform.store import days, markets, members
 from otaniemi.platform.store.intake import SubmittedNomination
 from otaniemi.platform.store.markets import MarketState
 
+PATIENCE = 30
+"""How long the community sleeps at once. [s of the market]"""
+
 
 class LiveMarketPlace:
     """See ``api.services.MarketPlace``. Every call and every step of the timeline holds the same lock."""
@@ -44,6 +47,7 @@ class LiveMarketPlace:
     def __init__(self, exchange: Exchange, timeline: Timeline) -> None:
         self._exchange, self._gateway, self._timeline = exchange, exchange.gateway, timeline
         self._lock = threading.RLock()
+        self._entered: set[int] = set()
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
 
     @property
@@ -56,12 +60,22 @@ class LiveMarketPlace:
 
     def live(self) -> None:
         """Take the timeline's actions as they fall due, until none is left or the clock is stopped."""
-        clock = self._timeline.clock
-        while (moment := self._timeline.next_moment()) is not None:
-            clock.move_to(moment)
+        while self.step():
+            pass
+
+    def step(self) -> bool:
+        """Wait for the next action and take it, with all that follows; False when none is left or the clock stopped."""
+        timeline = self._timeline
+        while (moment := timeline.next_moment()) is not None and not timeline.clock.stopped:
+            # What comes in meanwhile may be due earlier.
+            timeline.clock.move_to(min(moment, timeline.clock.present() + PATIENCE))
             with self._lock:
-                self._timeline.step()
-                self.limits.deliver()
+                if (timeline.next_moment() or 0) <= timeline.clock.now:
+                    timeline.step()
+                    self.limits.deliver()
+                    self._tend()
+                    return True
+        return False
 
     def present(self) -> Present:
         with self._now() as now:
@@ -138,6 +152,7 @@ class LiveMarketPlace:
         with self._now():
             receipt = self._gateway.send_raw([raw])[0]
             error = "" if receipt.ok else str(explain("transaction", receipt.revert_data))
+            self._tend()
             return SentTransaction(receipt.transaction, receipt.block, receipt.ok, error)
 
     def register(self, owner: str, name: str) -> AccountState:
@@ -147,6 +162,15 @@ class LiveMarketPlace:
             gateway.sender.fund(Key(DEVNET_KEY), [owner], WEI_FOR_GAS)
             account = open_accounts(gateway, staff, [owner], [name], HOME_DEPOSIT_EUR)[0]
             return self.account(account)
+
+    def _tend(self) -> None:
+        """Do what is due in auctions and standard contracts, and enter when there is more to do."""
+        self._exchange.tend()
+        due = self._exchange.next_due()
+        if due is not None and due not in self._entered:
+            self._entered.add(due)
+            # The step that takes it tends to it.
+            self._timeline.at(due, self._entered.discard, due)
 
     @contextmanager
     def _now(self) -> Iterator[int]:

@@ -242,6 +242,33 @@ def test_logs_of_a_contract_come_back_in_the_order_of_the_chain(transaction: Con
     assert form_logs.logs_of(transaction, ours) == [first, second]
 
 
+def test_logs_are_found_by_the_number_and_the_accounts_that_they_name(transaction: Connection) -> None:
+    ours, created, traded = b"\x01" * 20, b"\xcc" * 32, b"\xdd" * 32
+
+    def log(kind: bytes, *numbers: int) -> Log:
+        return Log(ours, (kind, *[number.to_bytes(32, "big") for number in numbers]), b"")
+
+    logs = [
+        log(created, 1, 5),
+        log(created, 2, 6),
+        log(traded, 1, 7, 8),
+        log(traded, 1, 9, 5),
+        log(created, 3),
+    ]
+    form_logs.add_logs(transaction, b"\xaa" * 32, [*logs, Log(b"\x02" * 20, logs[0].topics, b"")], block=1)
+    assert form_logs.logs_of(transaction, ours, 1) == [logs[0], logs[2], logs[3]]
+    assert form_logs.subjects(transaction, ours, [created]) == [3, 2, 1]
+    assert form_logs.subjects(transaction, ours, [created, traded], 5) == [1]
+    assert form_logs.subjects(transaction, ours, [traded], 8) == [1]
+    assert form_logs.subjects(transaction, ours, [created], 1) == []
+    assert sorted(form_logs.counts(transaction, ours)) == [
+        (1, created, 1),
+        (1, traded, 2),
+        (2, created, 1),
+        (3, created, 1),
+    ]
+
+
 def test_the_first_reading_of_a_slot_stands(transaction: Connection) -> None:
     assert readings.add_reading(transaction, 0, 5, 7, Reading(100, 0), now=9)
     assert not readings.add_reading(transaction, 0, 5, 7, Reading(999, 0), now=10)

@@ -13,9 +13,9 @@ from otaniemi.contracts.rules.block_series import (
     Margins,
     Series,
     compensation,
-    delivery_window,
     kept,
     margins,
+    next_delivery,
 )
 from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import BlockError
@@ -167,11 +167,7 @@ class BlockBook:
 
 
 def _next_day(known: _Deal, rules: Rules, now: int) -> int:
-    """First day that can still be delivered, the one after the last where none can."""
-    for day in known.terms.delivery_days(known.next_day):
-        if now < delivery_window(known.terms, rules, day).ends:
-            return day
-    return known.terms.last_day + 1
+    return next_delivery(known.terms, rules, known.next_day, now)
 
 
 def _same(what: str, said: _T, due: _T) -> None:

@@ -164,6 +164,14 @@ def delivery_window(series: Series, rules: Rules, day: int) -> Window:
     return Window(ends - DELIVERY_LEAD, ends - DUE_LEAD, ends)
 
 
+def next_delivery(series: Series, rules: Rules, start: int, now: int) -> int:
+    """First day from ``start`` on that can still be delivered at ``now`` [Unix s], after the last one if none can."""
+    for day in series.delivery_days(start):
+        if now < delivery_window(series, rules, day).ends:
+            return day
+    return series.last_day + 1
+
+
 def mark_of(series: Series, prices: Sequence[tuple[int, int]]) -> int:
     """Mark of a series by a day's reference report ``(spot, forward)``: mean forward of its slots, rounded down.
 

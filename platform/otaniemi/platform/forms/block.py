@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from otaniemi.contracts.chain.forms.blocks import SeriesCreated
 from otaniemi.contracts.rules.block_series import EVERY_DAY, Series
 from otaniemi.contracts.rules.calendar import tariff_deadline
 from otaniemi.contracts.rules.continuous import SERIES
@@ -33,20 +32,15 @@ class BlockTrading:
         day.plan_at(tariff_deadline(day.rules, day.day) - QUOTE_LEAD, self._trade)
 
     def _trade(self) -> None:
-        day, contracts = self._day, self._day.exchange.gateway.contracts
-        admin, keeper = day.exchange.founded.staff.admin, day.exchange.founded.staff.keeper
+        day = self._day
         with day.exchange.gateway.store.read() as transaction:
             reported = days.tariff(transaction, day.community, Feed.REFERENCE, day.day)
         if reported is None:
             return  # without a reference price there is no margin
         for hours in HOURS.values():
-            found = day.send([(admin, contracts.block_series.create(self._series(hours)))])
-            series = next(event.series for event in found if isinstance(event, SeriesCreated))
-            day.send([(keeper, contracts.block_series.remark(series, reported))])
-            before = contracts.block_series.deal_count()
+            [series] = day.exchange.series.list_series([self._series(hours)])
             submit_quotes(day, SERIES | series, quotes(day.agents, day.known, hours))
-            deals = range(before + 1, contracts.block_series.deal_count() + 1)
-            day.send([(keeper, contracts.block_series.deliver(deal, day.day)) for deal in deals])
+            day.tend()
 
     def _series(self, hours: tuple[int, int]) -> Series:
         day = self._day

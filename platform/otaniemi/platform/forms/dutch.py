@@ -44,16 +44,11 @@ class DutchTrading:
                 break
             left -= wish.lots
             day.at(_reached(terms, wish.price), self._take, wish)
-        day.at(terms.until + 1, self._close)
+        day.at(terms.until + 1, day.tend)
 
     def _take(self, wish: Bid) -> None:
         day, wallet = self._day, self._day.wallets[wish.home]
         day.send([(wallet.owner, self._contract.take(self._auction, wallet.account, wish.lots, wish.price))])
-
-    def _close(self) -> None:
-        if not self._contract.auction_of(self._auction)[2]:
-            keeper = self._day.exchange.founded.staff.keeper
-            self._day.send([(keeper, self._contract.close(self._auction))])
 
     @property
     def _contract(self) -> DutchAuction:

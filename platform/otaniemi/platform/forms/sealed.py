@@ -41,7 +41,7 @@ class SealedTrading:
         self._auction = next(event.auction for event in found if isinstance(event, SealedCreated))
         day.plan_at(day.now + COMMIT_S // 2, self._commit, offered)
         day.at(until, self._reveal)
-        day.at(until + LEAST_TIME, self._settle)
+        day.at(until + LEAST_TIME, day.tend)
 
     def _commit(self, offered: Lots) -> None:
         day, contract = self._day, self._contract
@@ -59,12 +59,6 @@ class SealedTrading:
     def _reveal(self) -> None:
         keeper = self._day.exchange.founded.staff.keeper
         self._day.send([(keeper, self._contract.reveal(bid)) for bid in self._bids])
-
-    def _settle(self) -> None:
-        keeper, contract = self._day.exchange.founded.staff.keeper, self._contract
-        everyone = list(range(len(self._bids)))
-        self._day.send([(keeper, contract.finalise(self._auction))])
-        self._day.send([(keeper, contract.settle(self._auction, everyone))])
 
     @property
     def _contract(self) -> SealedAuction:

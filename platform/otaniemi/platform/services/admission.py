@@ -263,6 +263,18 @@ def check_limit(
         raise RefusedError("quantity", f"{need} nano-token to lock with the orders that stand", valid)
 
 
+def check_binding(digest: bytes, signature: bytes, member: Member) -> None:
+    """Refuse what no key signed that may bind the account for days: its owner's, or a device's without limits.
+
+    Raises
+    ------
+    RefusedError
+        Another key signed ``digest``, or the device key has limits.
+    """
+    if member.limits_for(check_signature(digest, signature, member)) is not None:
+        raise RefusedError("signature", "that of a limited device key", f"that of the owner {member.owner}")
+
+
 def check_signature(digest: bytes, signature: bytes, member: Member) -> str:
     """Who signed ``digest`` for an account.
 

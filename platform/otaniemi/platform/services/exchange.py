@@ -10,12 +10,14 @@ from otaniemi.oracles.tariffs import day_reference, day_tariffs
 from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.tariff import tariffs_of
+from otaniemi.platform.services.auctions import AuctionService
 from otaniemi.platform.services.continuous import ContinuousService
 from otaniemi.platform.services.founding import Founded
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.market import MarketService
 from otaniemi.platform.services.oracles import OracleService
 from otaniemi.platform.services.schedules import ScheduleService
+from otaniemi.platform.services.series import SeriesService
 from otaniemi.platform.services.settlement import SettlementService
 
 
@@ -27,6 +29,8 @@ class Exchange:
     first_slot: int
     market: MarketService
     continuous: ContinuousService
+    auctions: AuctionService
+    series: SeriesService
     schedules: ScheduleService
     oracles: OracleService
     settlement: SettlementService
@@ -34,6 +38,16 @@ class Exchange:
     @property
     def gateway(self) -> Gateway:
         return self.founded.gateway
+
+    def tend(self) -> None:
+        """Do what is due in auctions and standard contracts."""
+        self.auctions.tend()
+        self.series.tend()
+
+    def next_due(self) -> int | None:
+        """When there is something to tend to next [Unix s], None if nothing is open."""
+        found = (self.auctions.next_due(), self.series.next_due())
+        return min((moment for moment in found if moment is not None), default=None)
 
     @property
     def clock(self) -> Clock:
@@ -62,6 +76,8 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
         continuous=ContinuousService(
             gateway, gateway.contracts.continuous_market, gateway.contracts.block_series, staff.engine
         ),
+        auctions=AuctionService(gateway, staff.keeper),
+        series=SeriesService(gateway, staff.admin, staff.keeper),
         schedules=ScheduleService(gateway, staff.relayer),
         oracles=OracleService(
             gateway,

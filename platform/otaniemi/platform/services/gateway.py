@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from otaniemi.contracts.chain.artifacts import explain
+from otaniemi.contracts.chain.artifacts import artifact, explain
 from otaniemi.contracts.chain.blocks import RawBlock, Receipt
 from otaniemi.contracts.chain.events import Event
 from otaniemi.contracts.chain.logs import EventDecoder
@@ -20,7 +21,7 @@ from otaniemi.platform.services.index import index_events
 from otaniemi.platform.store import chain_index, form_logs, intake, members
 from otaniemi.platform.store.database import Store
 
-KEPT_LOGS = ("PricePackages", "BilateralContracts")
+KEPT_LOGS = ("PricePackages", "BilateralContracts", "SealedAuction", "DutchAuction", "BlockSeries")
 """Contracts whose logs are kept, as their state is replayed from them."""
 
 
@@ -124,10 +125,26 @@ class Gateway:
             found[:0] = self._decoder.decode_all(logs)
         return found
 
-    def events_of(self, transaction: Connection, contract: str) -> list[Event]:
-        """Everything that one of `KEPT_LOGS` said, in order."""
-        logs = form_logs.logs_of(transaction, address_bytes(self.contracts.addresses[contract]))
+    def events_of(self, transaction: Connection, contract: str, subject: int | None = None) -> list[Event]:
+        """Everything that one of `KEPT_LOGS` said, in order; with ``subject``, of that auction, series or deal."""
+        logs = form_logs.logs_of(transaction, address_bytes(self.contracts.addresses[contract]), subject)
         return list(self._decoder.decode_all(logs))
+
+    def subjects_of(
+        self, transaction: Connection, contract: str, kinds: Collection[str], account: int | None = None
+    ) -> list[int]:
+        """The numbers of which one of `KEPT_LOGS` said an event of ``kinds``, of ``account`` if given; newest first."""
+        hashes = [hashed for hashed, entry in artifact(contract).abi.events.items() if entry.name in kinds]
+        address = address_bytes(self.contracts.addresses[contract])
+        return form_logs.subjects(transaction, address, hashes, account)
+
+    def counts_of(self, transaction: Connection, contract: str) -> dict[int, Counter[str]]:
+        """How often one of `KEPT_LOGS` said which event of each number."""
+        address, known = address_bytes(self.contracts.addresses[contract]), artifact(contract).abi.events
+        found: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        for subject, kind, count in form_logs.counts(transaction, address):
+            found[subject][known[kind].name] = count
+        return dict(found)
 
     def catch_up(self) -> None:
         """Index every block that the index does not know yet."""

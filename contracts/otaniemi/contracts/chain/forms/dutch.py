@@ -39,6 +39,10 @@ class DutchAuction(Contract):
         """Price at a time within the auction. [micro-token/kWh]"""
         return int(self._view("priceAt", auction, time))
 
+    def is_taken(self, order: DutchTake) -> bool:
+        """Whether a signed take was carried out."""
+        return bool(self._view("taken", order.digest(self.domain)))
+
     def auction_of(self, auction: int) -> tuple[DutchTerms, int, bool]:
         """Terms of an auction, lots that are left, and whether it is over."""
         terms, _, left, closed = self._view("auctionOf", auction)
