@@ -20,7 +20,7 @@ from otaniemi.contracts.chain.errors import (
 from otaniemi.contracts.chain.export import export_blocks
 from otaniemi.contracts.chain.node import DEVNET_KEY, Chain, open_chain
 from otaniemi.contracts.chain.read import read_verified
-from otaniemi.contracts.chain.rpc import RpcClient, read_blocks
+from otaniemi.contracts.chain.rpc import RpcChain, RpcClient, read_blocks
 from otaniemi.contracts.chain.sender import Call, Key, Sender
 
 GENESIS = 1_700_000_000
@@ -49,6 +49,25 @@ def anvil() -> Iterator[Chain]:
     chain = open_chain("anvil", GENESIS)
     yield chain
     chain.close()
+
+
+@needs_anvil
+def test_a_head_that_the_node_lost_is_not_the_head_any_more(anvil: Chain) -> None:
+    assert isinstance(anvil, RpcChain)
+    sender, rpc = Sender(anvil), RpcClient(anvil.url)
+    sender.fund(FUNDER, [KEYS[0].address], 1)
+    kept, snapshot = anvil.head(), rpc.request("evm_snapshot")
+    anvil.set_time(GENESIS + 900)
+    sender.fund(FUNDER, [KEYS[1].address], 1)
+    lost = anvil.head()
+    rpc.request("evm_revert", snapshot)
+    assert anvil.head() == kept
+    sender.forget_nonces()
+    anvil.set_time(GENESIS + 600)
+    sender.fund(FUNDER, [KEYS[2].address], 1)
+    assert anvil.head().number == lost.number
+    assert anvil.head().timestamp == GENESIS + 600
+    assert anvil.balance(KEYS[1].raw_address) == 0
 
 
 @needs_anvil

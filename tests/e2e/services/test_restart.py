@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.chain.billing import BillsState, PayoutStep
@@ -14,7 +15,15 @@ from otaniemi.contracts.chain.blocks import Receipt
 from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.sender import Sender
 from otaniemi.contracts.rules.bills import Bills
-from otaniemi.contracts.rules.calendar import Source, bills_due, direct_gate, relay_gate, slot_at
+from otaniemi.contracts.rules.calendar import (
+    Source,
+    bills_due,
+    direct_gate,
+    relay_gate,
+    slot_at,
+    slot_end,
+    slots_of_day,
+)
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order, preference
 from otaniemi.contracts.rules.reports import METER_KIND
 from otaniemi.contracts.rules.signing import order_digest, sign
@@ -29,7 +38,7 @@ from otaniemi.platform.services.exchange import Exchange, open_exchange
 from otaniemi.platform.services.founding import Founded, found, founded_at
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.settlement import SettlementService, ledger_change
-from otaniemi.platform.store import markets, reports
+from otaniemi.platform.store import intake, markets, reports, schema
 from otaniemi.platform.store.database import Store
 
 SEED = 7
@@ -54,6 +63,15 @@ class FragileChain(EmbeddedChain):
             raise Killed
         return receipts
 
+    def reorganise(self, number: int) -> None:
+        """Lose every block after block ``number``."""
+        other = EmbeddedChain(self.block(0).timestamp)
+        for block in self.blocks(1, number):
+            other.set_time(block.timestamp)
+            other.mine(block.transactions)
+        assert other.head().hash == self.block(number).hash
+        self.__dict__.update(other.__dict__)
+
 
 class Town:
     """A community whose day is over and not billed; its services can be started anew."""
@@ -73,6 +91,7 @@ class Town:
         while (moment := timeline.next_moment()) is not None and moment < due:
             timeline.step()
         self.clock.now = due
+        self.over = self.chain.head().number
 
     def restart(self) -> Exchange:
         """The services as a new process opens them."""
@@ -151,9 +170,7 @@ def test_a_service_that_dies_after_every_transaction_bills_and_pays_a_day_once(t
     assert paid is not None
     assert paid.paid
     # Every account has what its bill says, once; the bond is back.
-    due = [-bill.sums.due for bill in bills.accounts]
-    homes = before[3:]
-    assert [after - was for after, was in zip(town.balances()[3:], homes, strict=True)] == due
+    assert [-bill.sums.due for bill in bills.accounts] == difference(town.balances()[3:], before[3:])
     # Asked again, a paid day costs no transaction.
     settle(town.restart().settlement, town)
     assert town.chain.head().number == began + deaths
@@ -200,6 +217,72 @@ def test_a_keeper_that_died_between_clearing_and_labels_gives_them_out_when_it_i
     assert state.result is not None
     assert state.result.labels == markets.MarketLabels(premium=0, green_wh=400, above_wh=400)
     assert exchange.market.clear([market]) == town.restart().market.clear([market]) == []
+
+
+def test_lost_blocks_are_undone_and_what_they_held_is_done_again(town: Town, tmp_path: Path) -> None:
+    exchange = town.restart()
+    settlement, gateway = exchange.settlement, exchange.gateway
+    before = settle(settlement, town)
+    lost = town.chain.block(town.over + 1).hash
+    town.chain.reorganise(town.over)
+    # The same services go on, on a chain that lost a paid day.
+    gateway.catch_up()
+    assert settlement.proposal(town.day) is None
+    unpaid = town.balances()
+    again = settle(settlement, town)
+    assert again.root == before.root
+    assert [-bill.sums.due for bill in again.accounts] == difference(town.balances()[3:], unpaid[3:])
+    assert town.chain.block(town.over + 1).hash != lost
+    assert indexed(town.store) == indexed(read_anew(town, tmp_path / "paid.db"))
+    # A chain that lost half of the day and is shorter than the index.
+    orders = len(indexed(town.store)["orders"])
+    town.chain.reorganise(town.over // 2)
+    gateway.catch_up()
+    found = indexed(town.store)
+    assert found == indexed(read_anew(town, tmp_path / "half.db"))
+    assert 0 < len(found["orders"]) < orders
+    with town.store.read() as transaction:
+        waiting = intake.waiting_nominations(transaction, gateway.community, gateway.product)
+    assert waiting
+    # A meter report that was lost comes again with the next one.
+    oracle, place = gateway.contracts.oracle, (gateway.community, gateway.product)
+    day = slots_of_day(gateway.rules, town.day)
+    slot = next(slot for slot in day if oracle.meter_mark(*place, slot) is None)
+    town.clock.now = slot_end(gateway.rules, slot + 1) + 1800
+    exchange.oracles.report_meters(slot + 1)
+    again_reported = [oracle.meter_root(*place, at) for at in (slot, slot + 1)]
+    assert [report and report.round for report in again_reported] == [1, 1]
+
+
+def difference(after: list[int], before: list[int]) -> list[int]:
+    return [now - was for now, was in zip(after, before, strict=True)]
+
+
+def indexed(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """Every row that came from the chain."""
+    with store.read() as transaction:
+        return {
+            table.name: [
+                tuple(row) for row in transaction.execute(select(table).order_by(*table.primary_key))
+            ]
+            for table in (*schema.INDEX, schema.blocks)
+        }
+
+
+def read_anew(town: Town, path: Path) -> Store:
+    """The index of a store that never saw another chain."""
+    gateway, store = town.founded.gateway, Store(path)
+    Gateway(
+        Sender(town.chain),
+        gateway.contracts,
+        gateway.rules,
+        gateway.community,
+        gateway.product,
+        store,
+        town.clock,
+    ).catch_up()
+    store.close()
+    return store
 
 
 def offer(exchange: Exchange, slot: int) -> Market:

@@ -195,6 +195,17 @@ def test_prices_in_quarantine_are_not_the_days_until_they_count(transaction: Con
     assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == first
 
 
+def test_a_lost_block_leaves_the_prices_that_were_there_before(transaction: Connection) -> None:
+    first = TariffReport(1, Feed.RETAIL, 19_576, ((300_000, 20_000),) * 24)
+    second = replace(first, prices=((310_000, 20_000),) * 24)
+    days.add_tariff(transaction, first, block=1)
+    for _ in range(2):
+        days.add_tariff(transaction, second, block=3)
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == second
+    chain_index.forget_from(transaction, 2)
+    assert days.tariff(transaction, 1, Feed.RETAIL, 19_576) == first
+
+
 def test_tariffs_nominations_and_bills_come_back_as_they_were(transaction: Connection) -> None:
     tariff = TariffReport(1, Feed.IMBALANCE, 19_576, ((300_000, -20_000),) * 24)
     one, two = Nomination(7, 1, 0, 469_000, 1, (5, -6)), Nomination(8, 1, 0, 469_000, 1, (0,))

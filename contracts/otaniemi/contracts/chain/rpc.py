@@ -156,8 +156,9 @@ class RpcChain:
         self._head = self._read_head()
 
     def set_time(self, timestamp: int) -> None:
-        if timestamp <= self._head.timestamp:
-            raise BlockTimeError(timestamp, self._head.timestamp)
+        head = self.head().timestamp
+        if timestamp <= head:
+            raise BlockTimeError(timestamp, head)
         self._rpc.request("evm_setNextBlockTimestamp", timestamp)
 
     def mine(self, transactions: Sequence[bytes]) -> list[Receipt]:
@@ -212,6 +213,9 @@ class RpcChain:
         return read_blocks(self._rpc, first, last)
 
     def head(self) -> RawBlock:
+        newest = self._rpc.request("eth_getBlockByNumber", "latest", False)
+        if _bytes(newest["hash"]) != self._head.hash:
+            self._head = read_block(self._rpc, newest["number"])
         return self._head
 
     def close(self) -> None:

@@ -89,6 +89,10 @@ class Sender:
         self.count = 0
         self._nonces: dict[Address, int] = {}
 
+    def forget_nonces(self) -> None:
+        """Ask the chain for every nonce again, as it went another way."""
+        self._nonces.clear()
+
     def next_nonce(self, key: Key) -> int:
         """The nonce of the next transaction of ``key``."""
         if key.raw_address not in self._nonces:
@@ -108,7 +112,7 @@ class Sender:
             receipts = self.chain.mine(raw)
         except ChainError:
             # What went into earlier blocks is on the chain; ask it again.
-            self._nonces.clear()
+            self.forget_nonces()
             raise
         self._nonces = nonces
         for (_, call), receipt in zip(calls, receipts, strict=True):

@@ -147,13 +147,35 @@ class Gateway:
         return dict(found)
 
     def catch_up(self) -> None:
-        """Index every block that the index does not know yet."""
+        """Index every block that the index does not know yet, and forget those that the chain no longer has."""
+        chain = self.sender.chain
+        head = chain.head()
         with self.store.read() as transaction:
             last = chain_index.last_block(transaction)
-        chain = self.sender.chain
-        for number in range(0 if last is None else last.number + 1, chain.head().number + 1):
+        if last is not None and last.hash != self._hash_of(last.number, head):
+            last = self._undo(last, head)
+        for number in range(0 if last is None else last.number + 1, head.number + 1):
             block = chain.block(number)
             self._index([block], block.decoded_receipts())
+
+    def _undo(self, last: chain_index.IndexedBlock, head: RawBlock) -> chain_index.IndexedBlock | None:
+        """Forget what the chain lost after the last block that it shares with the index; that block."""
+        with self.store.begin() as transaction:
+            common = min(last.number, head.number)
+            while common >= 0 and chain_index.hash_of_block(transaction, common) != self._hash_of(
+                common, head
+            ):
+                common -= 1
+            chain_index.forget_from(transaction, common + 1)
+            shared = chain_index.last_block(transaction)
+        self.sender.forget_nonces()
+        return shared
+
+    def _hash_of(self, number: int, head: RawBlock) -> bytes | None:
+        """The hash of block ``number``; None beyond the ``head``."""
+        if number > head.number:
+            return None
+        return head.hash if number == head.number else self.sender.chain.block(number).hash
 
     def set_time(self) -> None:
         """Make the clock's time that of the next block; a second after the head where that is later."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from otaniemi.contracts.chain.sender import Key
-from otaniemi.contracts.rules.calendar import slot_at
+from otaniemi.contracts.rules.calendar import meter_deadline, slot_at
 from otaniemi.contracts.rules.reports import METER_KIND, ReportMark, ReportStatus
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import MeterFeed, Reading
@@ -83,16 +83,32 @@ class OracleService:
         gateway.send([(self._sender, call)])
 
     def confirm_tariff(self, feed: Feed, day: int) -> None:
-        """Report the day's prices of ``feed`` in a second round where the first one's went to quarantine."""
+        """Report the day's prices of ``feed`` again where the first report went to quarantine or the chain lost it."""
         mark = self._gateway.contracts.oracle.tariff_mark(self._gateway.community, feed, day)
-        if mark is not None and mark.status == ReportStatus.QUARANTINED:
+        if mark is None or mark.status == ReportStatus.QUARANTINED:
             self.report_tariff(feed, day)
 
     def report_meters(self, slot: int) -> None:
         """Put the meter root of ``slot`` on the chain; a silent meter is estimated and marked.
 
-        Each call is another round, as no reporter signs two values in one.
+        Each call is another round, as no reporter signs two values in one. Slots before it that were reported here and
+        whose reports the chain lost are reported again while it takes them.
         """
+        self._report_meters(slot)
+        for earlier in range(slot - 1, -1, -1):
+            if meter_deadline(self._gateway.rules, earlier) <= self._gateway.clock.now:
+                break
+            if self._is_lost(earlier):
+                self._report_meters(earlier)
+
+    def _is_lost(self, slot: int) -> bool:
+        gateway = self._gateway
+        place = gateway.community, gateway.product
+        with gateway.store.read() as transaction:
+            begun = reports.last_round(transaction, *place, METER_KIND, slot)
+        return begun is not None and gateway.contracts.oracle.meter_mark(*place, slot) is None
+
+    def _report_meters(self, slot: int) -> None:
         gateway = self._gateway
         with gateway.store.read() as transaction:
             everyone = members.of_community(transaction, gateway.community)

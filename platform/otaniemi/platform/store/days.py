@@ -11,7 +11,7 @@ from otaniemi.contracts.rules.lines import Line, LineFields
 from otaniemi.contracts.rules.references import Reference
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
-from otaniemi.platform.store.database import insert_new
+from otaniemi.platform.store.database import insert, insert_new
 from otaniemi.platform.store.schema import bills, nominations, tariffs
 
 _WAITING = 128
@@ -21,7 +21,7 @@ _NUMBERS = tuple(LineFields.__dataclass_fields__)
 
 
 def add_tariff(transaction: Connection, report: TariffReport, block: int) -> None:
-    """Enter prices that the oracle took in ``block``, in place of those that it took before."""
+    """Enter prices that the oracle took in ``block``; they count instead of those that it took before."""
     _put_tariff(transaction, report, report.feed, block)
 
 
@@ -44,18 +44,17 @@ def tariff(transaction: Connection, community: int, feed: Feed, day: int) -> Tar
 
 
 def _put_tariff(transaction: Connection, report: TariffReport, feed: int, block: int) -> None:
-    key = {"community": report.community, "feed": feed, "day": report.day}
-    same = [tariffs.c[name] == value for name, value in key.items()]
-    transaction.execute(delete(tariffs).where(*same))
-    insert_new(transaction, tariffs, [{**key, "prices": report.packed_prices(), "block": block}])
+    key = {"community": report.community, "feed": feed, "day": report.day, "block": block}
+    prices = {"prices": report.packed_prices()}
+    statement = insert(tariffs).values(**key, **prices)
+    transaction.execute(statement.on_conflict_do_update(index_elements=list(key), set_=prices))
 
 
 def _prices(transaction: Connection, community: int, feed: int, day: int) -> bytes | None:
-    return transaction.scalar(
-        select(tariffs.c.prices).where(
-            tariffs.c.community == community, tariffs.c.feed == int(feed), tariffs.c.day == day
-        )
+    rows = select(tariffs.c.prices).where(
+        tariffs.c.community == community, tariffs.c.feed == int(feed), tariffs.c.day == day
     )
+    return transaction.scalar(rows.order_by(tariffs.c.block.desc()).limit(1))
 
 
 def add_nominations(

@@ -107,9 +107,10 @@ tariffs = Table(
     _key("community"),
     _key("feed"),
     _key("day"),
+    Column("block", BigInteger, primary_key=True, autoincrement=False, index=True),
     Column("prices", LargeBinary, nullable=False),
-    _block(),
 )
+"""Prices as each block that brought some left them; the newest row counts."""
 
 limit_trades = Table(
     "limit_trades",
