@@ -17,6 +17,7 @@ from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api import reads
 from otaniemi.platform.api.limits.desk import LimitDesk
+from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,
@@ -49,6 +50,7 @@ class LiveMarketPlace:
         self._lock = threading.RLock()
         self._entered: set[int] = set()
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
+        self.packages = PackageDesk(exchange.packages, self._now)
 
     @property
     def deployment(self) -> Deployment:

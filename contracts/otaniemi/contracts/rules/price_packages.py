@@ -216,6 +216,11 @@ class PackageBook:
         self._vacated[package].append(from_day)
         self._append(account, 0, package, from_day)
 
+    def latest(self, account: int, product: int, feed_in: bool) -> tuple[int, int]:
+        """Newest choice of an account, 0 for none, and the day from which it counts, which may be ahead."""
+        days, numbers = self._histories.get((account, product, feed_in), ([0], [0]))
+        return numbers[-1], days[-1]
+
     def package_at(self, account: int, product: int, feed_in: bool, day: int) -> int:
         """Package that an account has on a day, 0 for none."""
         days, numbers = self._histories.get((account, product, feed_in), ([], []))

@@ -20,6 +20,7 @@ from otaniemi.platform.api.forms import (
     TransactionForm,
 )
 from otaniemi.platform.api.limits.routes import limit_routes
+from otaniemi.platform.api.packages.routes import package_routes
 from otaniemi.platform.api.parameters import (
     AccountNumber,
     AddressText,
@@ -70,6 +71,7 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(_account_routes(place))
     app.include_router(_chain_routes(place))
     app.include_router(limit_routes(place.limits))
+    app.include_router(package_routes(place.packages))
     return app
 
 

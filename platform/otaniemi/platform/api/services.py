@@ -19,6 +19,7 @@ from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api.limits.desk import LimitDesk
+from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.services.admission import AccountState, NotFoundError, RefusedError
 from otaniemi.platform.store.intake import Submission, SubmittedNomination
@@ -145,6 +146,10 @@ class MarketPlace(Protocol):
     @property
     def limits(self) -> LimitDesk:
         """Continuous trading."""
+
+    @property
+    def packages(self) -> PackageDesk:
+        """Price packages."""
 
     @property
     def devnet(self) -> bool:

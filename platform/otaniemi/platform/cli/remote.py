@@ -88,9 +88,14 @@ def start_of(rules: Rules, slot: int) -> str:
     return dt.datetime.fromtimestamp(slot * rules.slot_seconds, zone).strftime("%Y-%m-%d %H:%M")
 
 
-def day_of(text: str) -> int:
+def date_of(day: int) -> str:
+    """The local date of a trading day."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()
+
+
+def day_of(text: str, option: str = "--day") -> int:
     """A trading day by its local date, in days since 1970."""
     try:
         return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
     except ValueError as error:
-        raise OtaniemiError(f"--day is {text}; valid is a date such as 2026-08-17") from error
+        raise OtaniemiError(f"{option} is {text}; valid is a date such as 2026-08-17") from error

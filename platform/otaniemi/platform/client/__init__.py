@@ -16,6 +16,7 @@ from otaniemi.platform.client.errors import (
 from otaniemi.platform.client.limits import Limits
 from otaniemi.platform.client.markets import Markets
 from otaniemi.platform.client.orders import Orders
+from otaniemi.platform.client.packages import Packages
 
 __all__ = [
     "MarketClient",
@@ -26,5 +27,5 @@ __all__ = [
 ]
 
 
-class MarketClient(Markets, Orders, Limits, Delivery):
+class MarketClient(Markets, Orders, Limits, Packages, Delivery):
     """A connection to one market, with every kind of request; `Connection` says what it takes."""

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from otaniemi.contracts.chain.forms.packages import PackagePublished
-from otaniemi.contracts.rules.calendar import tariff_deadline
+from otaniemi.contracts.rules.calendar import day_of_slot, tariff_deadline
 from otaniemi.contracts.rules.packages import HomePackages
+from otaniemi.contracts.rules.price_packages import PackageTerms
 from otaniemi.platform.agents.forms.package import STANDARD, Choice, choose_package, packages_of, retail_range
 from otaniemi.platform.agents.house import choose, expected_house
-from otaniemi.platform.data.scenario import TradingDay
+from otaniemi.platform.clock import Timeline
+from otaniemi.platform.data.scenario import Scenario, TradingDay
 from otaniemi.platform.forecast import Kind, forecaster
 from otaniemi.platform.live_day import LiveDay
+from otaniemi.platform.services.exchange import Exchange
 
 PUBLISH_LEAD, CHOOSE_LEAD = 210 * 60, 180 * 60
 """Seconds before the first day's first gate at which the retailer publishes, and at which the homes choose."""
+
+PLACES = 1_000
+"""Homes that can have a package of a community that anyone can join."""
+
+
+def publish(exchange: Exchange, offers: Mapping[str, PackageTerms]) -> dict[str, int]:
+    """Publish packages as the retailer, and tell their names; their numbers by name."""
+    contract, retailer = exchange.gateway.contracts.price_packages, exchange.founded.staff.parties[0]
+    found = exchange.gateway.send([(retailer, contract.publish(terms)) for terms in offers.values()])
+    for name in offers:
+        exchange.packages.tell_name(name)
+    published = [event.package for event in found if isinstance(event, PackagePublished)]
+    return dict(zip(offers, published, strict=True))
+
+
+def offer_range(exchange: Exchange, scenario: Scenario, timeline: Timeline) -> None:
+    """Have the retailer publish its range for the days of a scenario, for whoever lives there or joins."""
+    rules, first = exchange.gateway.rules, day_of_slot(exchange.gateway.rules, scenario.first_slot)
+    where = exchange.gateway.community, exchange.gateway.product, first, first + scenario.days - 1
+    offers = retail_range(scenario.day(0), *where, PLACES)
+    timeline.at(tariff_deadline(rules, first) - PUBLISH_LEAD, publish, exchange, offers)
 
 
 class PackageTrading:
@@ -30,7 +54,8 @@ class PackageTrading:
         self._days, self._kind, self._seed = days, kind, seed
         first, last = days[0], days[-1]
         self.choices: list[Choice] = [STANDARD for _ in first.wallets]
-        self._offers = retail_range(first.outcome.data, first.community, first.product, first.day, last.day)
+        where = first.community, first.product, first.day, last.day
+        self._offers = retail_range(first.outcome.data, *where, len(first.wallets))
         self._numbers: dict[str, int] = {}
 
     def enter(self) -> None:
@@ -48,11 +73,7 @@ class PackageTrading:
 
     def _publish(self) -> None:
         first = self._days[0]
-        contract = first.exchange.gateway.contracts.price_packages
-        retailer = first.exchange.founded.staff.parties[0]
-        found = first.send([(retailer, contract.publish(terms)) for terms in self._offers.values()])
-        published = [event.package for event in found if isinstance(event, PackagePublished)]
-        self._numbers = dict(zip(self._offers, published, strict=True))
+        first.timed("chain", lambda: self._numbers.update(publish(first.exchange, self._offers)))
 
     def _choose(self) -> None:
         first = self._days[0]

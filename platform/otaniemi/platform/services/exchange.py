@@ -16,6 +16,7 @@ from otaniemi.platform.services.founding import Founded
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.market import MarketService
 from otaniemi.platform.services.oracles import OracleService
+from otaniemi.platform.services.packages import PackageService
 from otaniemi.platform.services.schedules import ScheduleService
 from otaniemi.platform.services.series import SeriesService
 from otaniemi.platform.services.settlement import SettlementService
@@ -31,6 +32,7 @@ class Exchange:
     continuous: ContinuousService
     auctions: AuctionService
     series: SeriesService
+    packages: PackageService
     schedules: ScheduleService
     oracles: OracleService
     settlement: SettlementService
@@ -78,6 +80,7 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
         ),
         auctions=AuctionService(gateway, staff.keeper),
         series=SeriesService(gateway, staff.admin, staff.keeper),
+        packages=PackageService(gateway, staff.relayer),
         schedules=ScheduleService(gateway, staff.relayer),
         oracles=OracleService(
             gateway,

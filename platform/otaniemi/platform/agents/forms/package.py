@@ -43,9 +43,9 @@ STANDARD = Choice(None, None)
 
 
 def retail_range(
-    day: TradingDay, community: int, carrier: int, first_day: int, last_day: int
+    day: TradingDay, community: int, carrier: int, first_day: int, last_day: int, homes: int
 ) -> Mapping[str, PackageTerms]:
-    """What the retailer publishes for the trading days from ``first_day`` to ``last_day``, by name.
+    """What the retailer publishes for ``homes`` and the trading days from ``first_day`` to ``last_day``, by name.
 
     "spot": the spot price and a margin lower than the standard one, for a daily fee. "bands": night, day and evening,
     each at the mean of its standard prices and a premium for the risk. "sun": a flat price for feed-in, the mean of
@@ -74,7 +74,7 @@ def retail_range(
             spot=spot,
             bands=bands,
             volume=0,
-            homes=len(day.homes),
+            homes=homes,
             first_day=first_day,
             last_day=last_day,
             daily_fee=fee,

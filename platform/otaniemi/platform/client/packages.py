@@ -1,0 +1,109 @@
+"""Price packages."""
+
+from __future__ import annotations
+
+from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.calendar import Product
+from otaniemi.contracts.rules.errors import FieldError
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.price_packages import PackageChoice, PackageTerms
+from otaniemi.contracts.rules.signing import sign
+from otaniemi.platform.api.packages.messages import (
+    ChoiceForm,
+    HomeSideView,
+    NameForm,
+    PackageView,
+)
+from otaniemi.platform.client.connection import Connection
+
+CHOICE_GOOD_FOR = 3_600
+"""How long a signed choice may be brought to the chain. [s]"""
+
+
+class Packages(Connection):
+    """What a retailer offers, and what a home has of it."""
+
+    def packages(self, account: int | None = None) -> list[PackageView]:
+        """Every published package; with ``account``, from when on that home can have it."""
+        return self._get(list[PackageView], "packages", account=account)
+
+    def packages_of(self, account: int) -> list[HomeSideView]:
+        """What a home has for its import, and for its feed-in."""
+        return self._get(list[HomeSideView], f"accounts/{account}/packages")
+
+    def choose_package(
+        self, key: Key, account: int, package: int, from_day: int | None = None
+    ) -> list[HomeSideView]:
+        """Sign a choice and have it brought to the chain: to take a package, or one in place of another.
+
+        Parameters
+        ----------
+        key : Key
+            The owner's, or a device key that nothing limits.
+        package : int
+            Number of the package.
+        from_day : int, optional
+            First trading day of it; the first possible one when left out. Who has chosen the package already, has it.
+
+        Raises
+        ------
+        FieldError
+            There is no such package.
+        """
+        wanted = self._package(package, account)
+        return self._choose(key, account, wanted.feed_in, package, from_day, wanted.from_day)
+
+    def leave_package(
+        self, key: Key, account: int, feed_in: bool = False, from_day: int | None = None
+    ) -> list[HomeSideView]:
+        """Sign that a home gives up its package of a direction; parameters as `choose_package`."""
+        side = self.packages_of(account)[feed_in]
+        return self._choose(key, account, feed_in, 0, from_day, side.leave_from)
+
+    def publish_package(self, key: Key, terms: PackageTerms, name: str) -> PackageView:
+        """Publish a package in the retailer's transaction, and tell its name; one that is offered already is that one.
+
+        Parameters
+        ----------
+        key : Key
+            The retailer's; it pays the gas.
+        terms : PackageTerms
+            With the Keccak of ``name``.
+        """
+        if terms.name_hash != keccak(name.encode()):
+            raise FieldError("name_hash", terms.name_hash.hex(), f"the Keccak of {name!r}")
+        if self._offered(terms) is None:
+            self._transact(key, "PricePackages", "publish", terms.as_struct())
+        self._post(list[PackageView], "packages/names", NameForm(name=name))
+        published = self._offered(terms)
+        assert published is not None
+        return published
+
+    def withdraw_package(self, key: Key, package: int) -> PackageView:
+        """Take a package off the market in the retailer's transaction; who has it keeps it."""
+        if not self._package(package).withdrawn:
+            self._transact(key, "PricePackages", "withdraw", package)
+        return self._package(package)
+
+    def _choose(
+        self, key: Key, account: int, feed_in: bool, package: int, from_day: int | None, earliest: int
+    ) -> list[HomeSideView]:
+        sides = self.packages_of(account)
+        if from_day is None and sides[feed_in].next_package == package:
+            return sides
+        valid_to = int(self.community().now.timestamp()) + CHOICE_GOOD_FOR
+        first = earliest if from_day is None else from_day
+        choice = PackageChoice(account, Product.ELECTRICITY, feed_in, package, first, valid_to)
+        signature = sign(key.secret, choice.digest(self._domain("PricePackages")))
+        return self._post(list[HomeSideView], "packages/choices", ChoiceForm.of(choice, signature))
+
+    def _offered(self, terms: PackageTerms) -> PackageView | None:
+        """The newest package of these terms that is still offered."""
+        found = [view for view in self.packages() if view.terms(terms.community) == terms]
+        return next((view for view in reversed(found) if not view.withdrawn), None)
+
+    def _package(self, package: int, account: int | None = None) -> PackageView:
+        offered = {view.package: view for view in self.packages(account)}
+        if package not in offered:
+            raise FieldError("package", package, f"one of {', '.join(map(str, offered)) or 'none'}")
+        return offered[package]
