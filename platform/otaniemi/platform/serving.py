@@ -21,9 +21,10 @@ from otaniemi.platform.community_day import enter_days
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.synthetic import UTC_OFFSET_S, synthetic_scenario
 from otaniemi.platform.errors import OtaniemiError
+from otaniemi.platform.forms.package import offer_range
 from otaniemi.platform.marketplace import LiveMarketPlace
 from otaniemi.platform.services.exchange import open_exchange
-from otaniemi.platform.services.founding import found, founded_at
+from otaniemi.platform.services.founding import employ_retailer, found, founded_at
 from otaniemi.platform.store.database import Store
 
 DEMO_HOUR = 6
@@ -33,7 +34,10 @@ SLOT_SECONDS = 900
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """What `otaniemi serve` was asked for; without ``demo`` nobody lives there but who registers."""
+    """What `otaniemi serve` was asked for; without ``demo`` nobody lives there but who registers.
+
+    ``retailer`` is the address of a key that may publish packages, beside the retailer's own.
+    """
 
     demo: bool
     homes: int
@@ -43,6 +47,7 @@ class ServerSettings:
     chain: str
     host: str
     port: int
+    retailer: str | None = None
 
 
 def serve(settings: ServerSettings, bars: Progress, ready: Callable[[str], None]) -> None:
@@ -74,6 +79,9 @@ def serve(settings: ServerSettings, bars: Progress, ready: Callable[[str], None]
                 found(chain, scenario, settings.seed, store, clock), scenario, settings.seed
             )
             timeline = Timeline(clock)
+            if settings.retailer is not None:
+                employ_retailer(exchange.founded, settings.retailer)
+            offer_range(exchange, scenario, timeline)
             enter_days(exchange, scenario, "realistic", settings.seed, timeline, lambda _, action: action())
             bars.update(task, total=1, completed=1, detail=f"{settings.homes} homes")
             past = bars.add_task("living up to now", total=start - clock.now, detail="")

@@ -51,6 +51,8 @@ def list_packages(
 ) -> None:
     """List the published packages; prices in micro-token/kWh, each from its time of day on.
 
+    `left` are places on the first of the `days`, the first on which it can be had; none of a withdrawn package.
+
     Example: `otaniemi package list --account 16`
     """
     with connect(url) as client:
@@ -59,20 +61,18 @@ def list_packages(
     if json:
         print_json([view.model_dump(mode="json") for view in found])
         return
-    prices, left = Column("prices", no_wrap=True), Column("left", justify="right")
-    table = Table("no", "name", "for", prices, "EUR/day", "green", "notice", left, "from", "until")
+    narrow = [Column(name, no_wrap=True) for name in ("prices", "EUR/day", "notice", "left", "days")]
+    table = Table("no", "package", *narrow)
     for view in found:
+        direction = "feed-in" if view.feed_in else "import"
         table.add_row(
             str(view.package),
-            view.name or "-",
-            "feed-in" if view.feed_in else "import",
+            f"{view.name or '-'}\n{direction}, {view.green_permille / 10:g} % green",
             _prices(view, rules),
             f"{view.daily_fee / NANO_PER_EUR:.2f}",
-            f"{view.green_permille / 10:g} %",
             f"{view.notice_days} d",
-            "withdrawn" if view.withdrawn else str(view.places_left),
-            date_of(view.from_day),
-            date_of(view.last_day),
+            "none" if view.withdrawn else str(view.places_left),
+            f"{date_of(view.from_day)}\n{date_of(view.last_day)}",
         )
     console.print(table)
     _print_sides(sides)
@@ -216,7 +216,10 @@ def _prices(view: PackageView, rules: Rules) -> str:
     shown = [sign % band.price for band in view.bands]
     if len(shown) == 1:
         return shown[0]
-    times = [f"{start * rules.slot_seconds // 60 // 60:02}:{start * rules.slot_seconds // 60 % 60:02}" for start in starts]
+    times = [
+        f"{start * rules.slot_seconds // 60 // 60:02}:{start * rules.slot_seconds // 60 % 60:02}"
+        for start in starts
+    ]
     return "\n".join(f"{time} {price}" for time, price in zip(times, shown, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,9 @@ def serve(
     chain: Annotated[
         str, typer.Option(help="embedded, anvil, or the URL of a development node.")
     ] = "embedded",
+    retailer: Annotated[
+        Path | None, typer.Option(help="Wallet file whose key may publish packages as the retailer.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
 ) -> None:
@@ -34,6 +38,7 @@ def serve(
 
     Example: `otaniemi serve --demo`, then `otaniemi wallet new me.json` and `otaniemi register --owner me.json`
     """
+    from otaniemi.platform.keys import wallet_address
     from otaniemi.platform.serving import ServerSettings
     from otaniemi.platform.serving import serve as run
 
@@ -46,5 +51,10 @@ def serve(
         console.print("stop       Ctrl-C; nothing is kept")
 
     pace = speed if speed is not None else DEMO_SPEED if demo else 1.0
+    address = None if retailer is None else wallet_address(retailer)
     with progress() as bars:
-        run(ServerSettings(demo, homes if demo else 0, days, seed, pace, chain, host, port), bars, ready)
+        run(
+            ServerSettings(demo, homes if demo else 0, days, seed, pace, chain, host, port, address),
+            bars,
+            ready,
+        )

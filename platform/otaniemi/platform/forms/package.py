@@ -19,9 +19,6 @@ from otaniemi.platform.services.exchange import Exchange
 PUBLISH_LEAD, CHOOSE_LEAD = 210 * 60, 180 * 60
 """Seconds before the first day's first gate at which the retailer publishes, and at which the homes choose."""
 
-PLACES = 1_000
-"""Homes that can have a package of a community that anyone can join."""
-
 
 def publish(exchange: Exchange, offers: Mapping[str, PackageTerms]) -> dict[str, int]:
     """Publish packages as the retailer, and tell their names; their numbers by name."""
@@ -37,7 +34,7 @@ def offer_range(exchange: Exchange, scenario: Scenario, timeline: Timeline) -> N
     """Have the retailer publish its range for the days of a scenario, for whoever lives there or joins."""
     rules, first = exchange.gateway.rules, day_of_slot(exchange.gateway.rules, scenario.first_slot)
     where = exchange.gateway.community, exchange.gateway.product, first, first + scenario.days - 1
-    offers = retail_range(scenario.day(0), *where, PLACES)
+    offers = retail_range(scenario.day(0), *where)
     timeline.at(tariff_deadline(rules, first) - PUBLISH_LEAD, publish, exchange, offers)
 
 
@@ -54,8 +51,7 @@ class PackageTrading:
         self._days, self._kind, self._seed = days, kind, seed
         first, last = days[0], days[-1]
         self.choices: list[Choice] = [STANDARD for _ in first.wallets]
-        where = first.community, first.product, first.day, last.day
-        self._offers = retail_range(first.outcome.data, *where, len(first.wallets))
+        self._offers = retail_range(first.outcome.data, first.community, first.product, first.day, last.day)
         self._numbers: dict[str, int] = {}
 
     def enter(self) -> None:

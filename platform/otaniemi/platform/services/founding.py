@@ -172,6 +172,15 @@ def found(chain: Chain, scenario: Scenario, seed: int, store: Store, clock: Cloc
     return Founded(gateway, deployment, staff, tuple(wallets))
 
 
+def employ_retailer(founded: Founded, address: str) -> None:
+    """Let the key of ``address`` act for the retailer's account, and pay for its gas."""
+    gateway, retailer = founded.gateway, founded.staff.parties[0]
+    gateway.set_time()
+    gateway.sender.fund(Key(DEVNET_KEY), [address], WEI_FOR_GAS)
+    call = gateway.contracts.accounts.set_device_key(gateway.rules.retailer, address)
+    gateway.send([(retailer, call)])
+
+
 def put_up_bonds(gateway: Gateway, staff: Staff, account: int) -> None:
     """Let the platform's ``account`` vouch for every reporter, as each agrees."""
     oracle, owner = gateway.contracts.oracle, staff.parties[2]

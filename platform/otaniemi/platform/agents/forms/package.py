@@ -27,6 +27,8 @@ RISK_PERCENT = 15
 """Onto the prices of bands and off those of flat feed-in: who can shift its energy takes the cheap side of a mean."""
 BAND_HOURS = 7, 22
 """Where night ends and evening begins."""
+PLACES = 1_000
+"""Homes that can have a package, for whoever joins the community."""
 WORTHWHILE = 5_000_000
 """A home changes for a gain of at least so much a day. [nano-token]"""
 
@@ -43,9 +45,9 @@ STANDARD = Choice(None, None)
 
 
 def retail_range(
-    day: TradingDay, community: int, carrier: int, first_day: int, last_day: int, homes: int
+    day: TradingDay, community: int, carrier: int, first_day: int, last_day: int
 ) -> Mapping[str, PackageTerms]:
-    """What the retailer publishes for ``homes`` and the trading days from ``first_day`` to ``last_day``, by name.
+    """What the retailer publishes for the trading days from ``first_day`` to ``last_day``, by name.
 
     "spot": the spot price and a margin lower than the standard one, for a daily fee. "bands": night, day and evening,
     each at the mean of its standard prices and a premium for the risk. "sun": a flat price for feed-in, the mean of
@@ -74,7 +76,7 @@ def retail_range(
             spot=spot,
             bands=bands,
             volume=0,
-            homes=homes,
+            homes=PLACES,
             first_day=first_day,
             last_day=last_day,
             daily_fee=fee,
