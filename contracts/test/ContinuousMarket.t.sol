@@ -62,6 +62,7 @@ contract ContinuousMarketTest is ContinuousTown {
             2,
             1
         );
+        vm.prank(_engine());
         vm.assertEq(continuous.matchOrders(buy, sell, 300), deal);
         vm.assertEq(continuous.filled(_orderOf(buy.limit)), 300);
         vm.assertEq(continuous.filled(_orderOf(sell.limit)), 300);
@@ -91,12 +92,39 @@ contract ContinuousMarketTest is ContinuousTown {
         _trades(buy, sell, MIDPOINT);
         buy.receipt = _receipt(_orderOf(sell.limit), 2, buy.receivedAt, ENGINE_KEY);
         _trades(buy, sell, MIDPOINT);
-        // Two engines, or none.
-        Limit memory limit = _bid(7);
-        limit.engine = vm.addr(OTHER_ENGINE_KEY);
-        _trades(_received(limit, 2, OTHER_ENGINE_KEY), sell, MIDPOINT);
-        limit.engine = address(0);
-        _trades(_received(limit, 2, ENGINE_KEY), sell, MIDPOINT);
+        // A receipt for a limit that names no engine is none either.
+        buy = _signed(_bid(7));
+        (buy.sequence, buy.receivedAt) = (2, 1);
+        buy.receipt = _receipt(_orderOf(buy.limit), 2, 1, ENGINE_KEY);
+        _trades(buy, sell, MIDPOINT);
+    }
+
+    function test_only_the_engine_that_a_limit_names_matches_it_and_its_rest() public {
+        SignedLimit memory buy = _received(_bid(500), 1, ENGINE_KEY);
+        SignedLimit memory sell = _signed(_offer(500));
+        bytes memory notEngine =
+            abi.encodeWithSelector(IContinuousMarket.NotEngine.selector, _orderOf(buy.limit), _engine());
+        vm.expectRevert(notEngine);
+        continuous.matchOrders(buy, sell, 100);
+        vm.prank(_engine());
+        continuous.matchOrders(buy, sell, 100);
+        // Signatures and receipt are public now, and nobody else can use them: not the account itself, not in a batch.
+        vm.expectRevert(notEngine);
+        vm.prank(_ownerOf(BUYER));
+        continuous.matchOrders(buy, sell, 100);
+        (SignedLimit[] memory limits, Fill[] memory fills) = _batch(buy, sell, 100);
+        vm.expectEmit();
+        emit IContinuousMarket.MatchSkipped(0, notEngine);
+        continuous.matchBatch(limits, fills);
+        vm.prank(_engine());
+        continuous.matchBatch(limits, fills);
+        vm.assertEq(continuous.filled(_orderOf(buy.limit)), 200);
+        // The limits of two engines never meet.
+        sell.limit.engine = vm.addr(OTHER_ENGINE_KEY);
+        sell = _signed(sell.limit);
+        vm.expectPartialRevert(IContinuousMarket.NotEngine.selector);
+        vm.prank(_engine());
+        continuous.matchOrders(buy, sell, 100);
     }
 
     function test_a_second_receipt_moves_the_price_only_between_the_limits() public {
@@ -116,14 +144,16 @@ contract ContinuousMarketTest is ContinuousTown {
 
     function test_an_order_is_never_filled_twice() public {
         SignedLimit memory buy = _signed(_bid(500));
-        SignedLimit memory sell = _signed(_offer(300));
+        SignedLimit memory sell = _received(_offer(300), 8, ENGINE_KEY);
         bytes32 sold = _orderOf(sell.limit);
         _refused(buy, sell, 301, _range(sold, 301, 0, 300));
+        vm.prank(_engine());
         continuous.matchOrders(buy, sell, 200);
         _refused(buy, sell, 101, _range(sold, 101, 0, 100));
+        vm.prank(_engine());
         continuous.matchOrders(buy, sell, 100);
         _refused(buy, sell, 1, _range(sold, 1, 0, 0));
-        // Another signature of the same limit, and any receipt, is the same order.
+        // The same limit with another receipt is the same order.
         _refused(buy, _received(_offer(300), 9, ENGINE_KEY), 1, _range(sold, 1, 0, 0));
         SignedLimit memory other = _signed(_limit(OTHER, false, OFFER, 500, 0));
         _refused(buy, other, 201, _range(_orderOf(buy.limit), 201, 0, 200));
@@ -272,7 +302,7 @@ contract ContinuousMarketTest is ContinuousTown {
             if (i == 3) buy.limit.source = 1;
             if (i == 4) buy.limit.nonce += 1;
             if (i == 5) buy.limit.validTo -= 1;
-            if (i == 6) buy.limit.engine = address(1);
+            if (i == 6) buy.limit.engine = address(this);
             if (i == 7) buy.limit.account = OTHER;
             vm.expectPartialRevert(IContinuousMarket.NotSigned.selector);
             continuous.matchOrders(buy, sell, 1);
@@ -407,6 +437,7 @@ contract ContinuousMarketTest is ContinuousTown {
         _mark(series, DAY, OFFER);
         SignedLimit memory buy = _received(_limit(BUYER, true, BID, 5, series), 1, ENGINE_KEY);
         SignedLimit memory sell = _signed(_limit(SELLER, false, OFFER, 3, series));
+        vm.prank(_engine());
         vm.assertEq(continuous.matchOrders(buy, sell, 3), 1);
         vm.assertEq(blocks.dealOf(1).lots, 3);
         vm.assertEq(blocks.dealOf(1).price, MIDPOINT);
@@ -431,11 +462,10 @@ contract ContinuousMarketTest is ContinuousTown {
             (Limit memory a, Limit memory b) = (limits[seed % 6], limits[(seed >> 8) % 6]);
             uint32 quantity = uint32((seed >> 16) % 900);
             uint256 before = accounts.lockTotal(COMMUNITY, DAY);
-            try continuous.matchOrders(
-                _received(a, uint64(seed >> 48) % 3, ENGINE_KEY),
-                _received(b, uint64(seed >> 112) % 3, ENGINE_KEY),
-                quantity
-            ) {
+            SignedLimit memory buy = _received(a, uint64(seed >> 48) % 3, ENGINE_KEY);
+            SignedLimit memory sell = _received(b, uint64(seed >> 112) % 3, ENGINE_KEY);
+            vm.prank(_engine());
+            try continuous.matchOrders(buy, sell, quantity) {
                 uint256 gained = accounts.lockTotal(COMMUNITY, DAY) - before;
                 locked += gained;
                 // 21,000 of fees and 2,000,000 of short cap beside the price.
@@ -502,6 +532,7 @@ contract ContinuousMarketTest is ContinuousTown {
     function _trades(SignedLimit memory buy, SignedLimit memory sell, int256 price) private {
         uint256 bought = accounts.freeOf(buy.limit.account);
         uint256 sold = accounts.freeOf(sell.limit.account);
+        vm.prank(_engine());
         continuous.matchOrders(buy, sell, 1);
         bought -= accounts.freeOf(buy.limit.account);
         sold -= accounts.freeOf(sell.limit.account);
@@ -512,6 +543,7 @@ contract ContinuousMarketTest is ContinuousTown {
         private
     {
         vm.expectRevert(reason);
+        vm.prank(_engine());
         continuous.matchOrders(buy, sell, quantity);
     }
 }

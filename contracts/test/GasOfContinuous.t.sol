@@ -34,6 +34,7 @@ contract ContinuousGasTest is ContinuousTown {
             limits[i] = _received(_limit(5 + i % 5, false, 100_000, 100 + i, 0), i + 1, ENGINE_KEY);
             fills[i] = Fill(50, i, 100);
         }
+        vm.prank(_engine());
         continuous.matchBatch(limits, fills);
         uint256 gas = vm.snapshotGasLastCall(GROUP, "batch of 50 matches of a slot");
         vm.assertEq(continuous.filled(_orderOf(limits[50].limit)), 5000);
@@ -60,6 +61,7 @@ contract ContinuousGasTest is ContinuousTown {
             _received(_limit(buyer, true, 120_000, uint32(5 + next), series), 2 * next, ENGINE_KEY);
         SignedLimit memory sell =
             _received(_limit(seller, false, 100_000, uint32(5 + next), series), 2 * next + 1, ENGINE_KEY);
+        vm.prank(_engine());
         continuous.matchOrders(buy, sell, 5);
     }
 }

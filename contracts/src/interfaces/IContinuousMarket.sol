@@ -13,7 +13,7 @@ pragma solidity ^0.8.30;
 /// @param buy True for a bid, false for an offer.
 /// @param nonce What `cancel` names; limits may share it.
 /// @param validTo Last time at which it trades [unix s].
-/// @param engine Whose receipts say which of two limits came first; zero for none.
+/// @param engine Who alone may match it, and whose receipts say which of two limits came first; zero for anybody.
 struct Limit {
     uint32 account;
     uint32 community;
@@ -54,8 +54,9 @@ struct Fill {
     uint32 quantity;
 }
 
-/// @notice Continuous trading of slots and block series: anyone brings two signed limits that match. The chain keeps
-/// limits and quantities; who trades first is the duty of the engine that the limits name, proven by its receipts.
+/// @notice Continuous trading of slots and block series: two signed limits that match are brought by the engine that they
+/// name, by anyone where they name none. The chain keeps limits and quantities; who trades first is the duty of the engine,
+/// proven by its receipts.
 interface IContinuousMarket {
     /// @notice Two limits traded.
     /// @param buy Digest of the buy's limit.
@@ -101,6 +102,8 @@ interface IContinuousMarket {
     error OtherSource(uint8 wanted, uint8 offered);
     /// @notice There is no such instrument.
     error UnknownInstrument(uint64 instrument);
+    /// @notice The limit trades only where this engine, which it names, brings it.
+    error NotEngine(bytes32 order, address engine);
     /// @notice The limit was good until an earlier time.
     error Expired(bytes32 order, uint64 validTo);
     /// @notice The account cancelled the limit's nonce.
@@ -123,14 +126,14 @@ interface IContinuousMarket {
     error NotSelf(address caller);
 
     /// @notice Trades a buy with a sell: at the limit of the one with the lower sequence where both name the same engine
-    /// and bring its receipts, else at the midpoint, rounded down. Anyone.
+    /// and bring its receipts, else at the midpoint, rounded down. The engine of both, anyone where they name none.
     /// @param quantity What they trade, in the unit of their quantities.
     /// @return deal Number of the agreement, see `Matched`.
     function matchOrders(SignedLimit calldata buy, SignedLimit calldata sell, uint32 quantity)
         external
         returns (uint64 deal);
 
-    /// @notice `matchOrders` for many pairs; one that fails is skipped with an event. Anyone.
+    /// @notice `matchOrders` for many pairs; one that fails is skipped with an event.
     /// @param limits Every limit once.
     /// @param fills Pairs of them, in the order in which they trade.
     function matchBatch(SignedLimit[] calldata limits, Fill[] calldata fills) external;

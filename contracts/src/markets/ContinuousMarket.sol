@@ -17,7 +17,8 @@ import {bias} from "../types/OrderRecord.sol";
 import {Agreement} from "../types/Position.sol";
 
 /// @title ContinuousMarket
-/// @notice Matches signed limits pair by pair; nobody trades beyond limit, quantity or time, whoever brings the pair.
+/// @notice Matches signed limits pair by pair; nobody trades beyond limit, quantity or time, whoever brings the pair, and
+/// only the engine that a limit names brings it.
 /// What an engine can and cannot do: docs/proofs.md [12].
 contract ContinuousMarket is IContinuousMarket, EIP712 {
     bytes32 private constant LIMIT = keccak256(
@@ -196,6 +197,7 @@ contract ContinuousMarket is IContinuousMarket, EIP712 {
     function _admit(SignedLimit calldata order, address caller) private view returns (bytes32 digest) {
         Limit calldata limit = order.limit;
         digest = _digest(limit);
+        if (limit.engine != address(0) && limit.engine != caller) revert NotEngine(digest, limit.engine);
         if (limit.validTo < block.timestamp) revert Expired(digest, limit.validTo);
         if (isCancelled(limit.account, limit.nonce)) revert NonceCancelled(limit.account, limit.nonce);
         AccountKey key = _accounts.keyOf(limit.account);

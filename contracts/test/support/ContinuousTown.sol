@@ -39,7 +39,8 @@ abstract contract ContinuousTown is Town {
         return vm.addr(ENGINE_KEY);
     }
 
-    /// @dev A limit on the first slot of the day, or on `series` where it is not 0, that never expires.
+    /// @dev A limit on the first slot of the day, or on `series` where it is not 0, that never expires and that anybody may
+    /// match.
     function _limit(uint32 account, bool buy, int32 price, uint32 quantity, uint32 series)
         internal
         pure
@@ -57,7 +58,7 @@ abstract contract ContinuousTown is Town {
             buy: buy,
             nonce: 0,
             validTo: NEVER,
-            engine: _engine()
+            engine: address(0)
         });
     }
 
@@ -70,12 +71,13 @@ abstract contract ContinuousTown is Town {
         return SignedLimit(limit, _sign(key, address(continuous), _hashOf(limit)), 0, 0, "");
     }
 
-    /// @dev Signed by the owner, and received by an engine under a number.
+    /// @dev Signed by the owner for the engine, and received under a number, by whoever holds `engineKey`.
     function _received(Limit memory limit, uint64 sequence, uint256 engineKey)
         internal
         view
         returns (SignedLimit memory order)
     {
+        limit.engine = _engine();
         order = _signed(limit);
         (order.sequence, order.receivedAt) = (sequence, uint64(block.timestamp));
         order.receipt = _receipt(_orderOf(limit), sequence, order.receivedAt, engineKey);

@@ -41,8 +41,6 @@ class Removal(StrEnum):
     CANCELLED = "cancelled"
     """By its account's signature on ``CancelLimits``, which is the evidence."""
     CANCELLED_ON_CHAIN = "cancelled on chain"
-    TRADED_ELSEWHERE = "traded elsewhere"
-    """In the transaction that is the evidence, which was not the engine's."""
     REJECTED = "rejected"
     """By the chain, in a match that the entry before undoes or one of its own transaction and place."""
 

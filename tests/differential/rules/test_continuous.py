@@ -67,9 +67,13 @@ class Floor:
     def today(self) -> int:
         return calendar.day_at(self.rules, self.chain.head().timestamp)
 
-    def send(self, contract: Contract, call: Call) -> list[tuple[str, dict[str, Any]]]:
-        """Mine ``call``, follow its block deals and return the events of ``contract``."""
-        receipt = self.sender.send(self.keeper, call)
+    def send(
+        self, contract: Contract, call: Call, sender: Key | None = None
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Mine ``call`` of ``sender``, by default the keeper, follow its block deals and return the events of
+        ``contract``.
+        """
+        receipt = self.sender.send(sender or self.keeper, call)
         now = self.chain.head().timestamp
         for event in EventDecoder({BLOCKS: self.blocks.address}).decode_all(receipt.logs):
             blocks.replay(self.book, event, self.rules, now)
@@ -157,6 +161,7 @@ def floor() -> Floor:
         calls.append(accounts.approve_meter(account, 0, account.to_bytes(32, "big")))
         calls.append(accounts.deposit(account, DEPOSIT_MICRO))
     sender.send_all([(keeper, call) for call in calls])
+    sender.fund(keeper, [ENGINES[0].address], 10**18)
     series = BlockSeries(chain, values["BlockSeries"])
     market = ContinuousMarket(chain, values["ContinuousMarket"])
     book = BlockBook(Ledger())
@@ -184,7 +189,8 @@ def test_a_batch_trades_exactly_the_pairs_that_the_rules_match(floor: Floor) -> 
         fills.append(Fill(buy, sell, quantity))
         parts = (continuous.smallest_fill(a, filled[buy]), continuous.smallest_fill(b, filled[sell]), 1)
         rest = min(a.quantity - filled[buy], b.quantity - filled[sell])
-        if not continuous.match(a, b) or not max(parts) <= quantity <= rest:
+        brought = all(limit.may_be_brought_by(ENGINES[0].address) for limit in (a, b))
+        if not brought or not continuous.match(a, b) or not max(parts) <= quantity <= rest:
             expected.append(None)
             continue
         filled[buy] += quantity
@@ -196,7 +202,7 @@ def test_a_batch_trades_exactly_the_pairs_that_the_rules_match(floor: Floor) -> 
         deal = continuous.deal_of(digests[buy], digests[sell], filled[buy])
         expected.append((deal, a.account, b.account, price, quantity, valid[0] or 0, valid[1] or 0))
     before = {account: floor.accounts.free_of(account) for account in floor.homes}
-    events = floor.send(floor.market, floor.market.match_batch(orders, fills))
+    events = floor.send(floor.market, floor.market.match_batch(orders, fills), ENGINES[0])
     assert len(events) == PAIRS
     names = ("deal", "buyer", "seller", "price", "quantity", "buy_sequence", "sell_sequence")
     for number, ((kind, values), outcome) in enumerate(zip(events, expected, strict=True)):
@@ -231,7 +237,8 @@ def test_a_block_deal_costs_and_returns_what_the_rules_say(floor: Floor) -> None
     free = {account: floor.accounts.free_of(account) for account in (buyer, seller)}
     floor.follow()
     call = floor.market.match_orders(floor.sign(buy, 1), floor.sign(sell, 2), 4)
-    assert [name for name, _ in floor.send(floor.market, call)] == ["Matched"]
+    assert floor.refusal(call) == "NotEngine"
+    assert [name for name, _ in floor.send(floor.market, call, ENGINES[0])] == ["Matched"]
     deal = floor.blocks.deal_count()
     days = terms.deliveries()
     secured = block_series.margins(terms, mark + 9_000, mark, terms.energy(4, days))
@@ -365,7 +372,7 @@ def _withdraw(floor: Floor, account: int, nano: int) -> None:
 def _limit(draw: random.Random, floor: Floor, slot: int) -> Limit:
     buy = draw.random() < 0.5
     quantity = draw.randint(9, 400)
-    engine = draw.choice((NO_ENGINE, ENGINES[0].address, ENGINES[0].address, ENGINES[1].address))
+    engine = draw.choice((NO_ENGINE, *[ENGINES[0].address] * 4, ENGINES[1].address))
     price = draw.randint(-5, 5) * 1_000 + (5_000 if buy else -5_000) + draw.randint(0, 1)
     terms = (price, quantity, draw.randint(0, 9), draw.choice((0, 0, 0, 0, 1)), buy)
     return Limit(draw.choice(list(floor.homes)), 1, 0, slot, *terms, draw.randint(0, 9), 2**40, engine)

@@ -165,11 +165,12 @@ class TradedDay(SmallDay):
 
         buy, sell = (signed(account, FIRST + 15, price, 400, account == A)
                      for account, price in ((A, 101_000), (B, 80_001)))  # fmt: skip
-        self.sender.send(ADMIN, market.match_orders(buy, sell, 250))
-        self.sender.send(ADMIN, market.match_batch([buy, sell], [(0, 1, 100), (1, 0, 1), (0, 1, 50)]))
+        self.sender.fund(ADMIN, [ENGINE.address], 10**18)
+        self.sender.send(ENGINE, market.match_orders(buy, sell, 250))
+        self.sender.send(ENGINE, market.match_batch([buy, sell], [(0, 1, 100), (1, 0, 1), (0, 1, 50)]))
         bought, sold = (signed(account, SERIES | 1, price, 2, account == A)
                         for account, price in ((A, 100_000), (B, 90_000)))  # fmt: skip
-        self.sender.send(ADMIN, market.match_orders(bought, sold, 2))
+        self.sender.send(ENGINE, market.match_orders(bought, sold, 2))
 
     def _mark(self, forward: int, before: int | None = None) -> None:
         """Report the day's reference prices, or the next one's after ``before``, and mark the series by them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -55,7 +56,8 @@ class Desk:
 
     def hear(self, time: int, *events: e.Event, function: str = "", **arguments: Any) -> list[str]:
         """What is wrong with a transaction."""
-        step = Step(1, time, 0, cast(Any, None), "", function, arguments, events, bytes(32))
+        transaction = cast(Any, SimpleNamespace(sender=bytes(20)))
+        step = Step(1, time, 0, transaction, "", function, arguments, events, bytes(32))
         return list(self._follow(step))
 
     def _follow(self, step: Step) -> Iterator[str]:
@@ -362,6 +364,16 @@ def test_a_match_is_the_one_of_its_limits(desk: Desk) -> None:
     why = desk.hear(NOW, position, again, function="matchOrders", **SHOWN)
     assert len(why) == 2
     assert all(one.startswith("fills 500 of an order") for one in why)
+
+
+def test_a_match_that_its_engine_did_not_bring_is_found(desk: Desk) -> None:
+    buy = replace(BUY, engine="0x" + "77" * 20)
+    digest = buy.digest(DOMAINS["ContinuousMarket"])
+    number = deal_of(digest, SOLD, 250)
+    shown = SHOWN | {"buy": ([getattr(buy, name) for name in Limit.__slots__], b"", 0, 0, b"")}
+    match, position = replace(MATCH, buy=digest, deal=number), replace(TRADE, deal=number)
+    why = desk.hear(NOW, position, match, function="matchOrders", **shown)
+    assert why == [f"matches an order of account {LEFT}, which its engine {buy.engine} did not bring"]
 
 
 def test_a_match_at_another_price_is_found_where_the_limits_are_shown(desk: Desk) -> None:

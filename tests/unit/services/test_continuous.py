@@ -16,11 +16,11 @@ from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.order_book import Level
 from otaniemi.contracts.rules.signing import recover, sign
 from otaniemi.platform.clock import SimulatedClock
-from otaniemi.platform.engine_log import SETTLE_LEAD, LogKind, cancel_digest
+from otaniemi.platform.engine_log import SETTLE_LEAD, cancel_digest
 from otaniemi.platform.keys import derive_key
 from otaniemi.platform.services import continuous
 from otaniemi.platform.services.admission import MAX_STANDING, NotFoundError, RefusedError
-from otaniemi.platform.services.continuous import Stage
+from otaniemi.platform.services.continuous import Stage, UnknownTradeError
 from otaniemi.platform.store import Store, chain_index, limits, members
 from otaniemi.platform.store.limits import MatchStatus
 
@@ -222,17 +222,16 @@ def test_a_match_that_an_undone_one_made_too_small_is_undone_without_blame(world
     ]
 
 
-def test_a_trade_that_somebody_else_brought_takes_both_orders_out(world: World) -> None:
+def test_a_trade_of_the_engines_key_that_the_store_does_not_tell_stops_the_engine(world: World) -> None:
     sell, buy = world.place(1, SELL, 70_000, 300).kept, world.place(2, BUY, 60_000, 300).kept
     crossing = replace(buy.limit, price=75_000, nonce=9)
     signed = [SignedLimit(crossing, b""), SignedLimit(sell.limit, sell.signature)]
-    origin = world.chain.bring(signed, [Fill(0, 1, 100)], NOW)
-    assert world.service.deliver() == 0
-    state = world.service.limit(1)
-    assert (state.stage, state.settled, state.kept.removed) == (Stage.REMOVED, 100, "traded elsewhere")
-    assert world.service.limit(2).stage is Stage.STANDING
-    [(entry, _)] = world.service.log(3, 9)
-    assert (entry.kind, entry.first, entry.evidence) == (LogKind.REMOVED, 1, origin)
+    world.chain.bring(signed, [Fill(0, 1, 100)], NOW)
+    with pytest.raises(
+        UnknownTradeError, match="trades 100 of orders 0 and 1, which this store does not tell"
+    ):
+        world.service.deliver()
+    assert world.depth() == ((Level(60_000, 300, 1),), (Level(70_000, 300, 1),))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

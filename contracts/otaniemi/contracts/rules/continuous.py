@@ -17,7 +17,7 @@ SERIES = 1 << 32
 """Bit that makes an instrument a series; the low 32 bits are its number."""
 
 NO_ENGINE = "0x" + "0" * 40
-"""Engine of a limit that trusts nobody with its priority: it matches at the midpoint."""
+"""Engine of a limit that trusts nobody with its priority: anybody may match it, at the midpoint."""
 
 LIMIT_TYPE = (
     "Limit(uint32 account,uint32 community,uint8 product,uint64 instrument,int32 price,uint32 quantity,"
@@ -48,7 +48,7 @@ class Limit:
     nonce : int
         What ``cancel`` names; of this contract alone, and limits may share it.
     engine : str
-        Address of the engine whose receipts say which of two limits came first, or ``NO_ENGINE``.
+        Address that alone may match it, and whose receipts say which of two limits came first, or ``NO_ENGINE``.
     """
 
     account: int
@@ -76,6 +76,10 @@ class Limit:
         within("nonce", self.nonce, 0, U32)
         within("valid_to", self.valid_to, 0, U64)
         address_bytes(self.engine)
+
+    def may_be_brought_by(self, sender: str) -> bool:
+        """Whether ``sender`` (an address) may match it."""
+        return self.engine.lower() in (NO_ENGINE, sender.lower())
 
     @property
     def series(self) -> int | None:

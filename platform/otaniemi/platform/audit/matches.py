@@ -46,6 +46,9 @@ class Matches:
         buy, sell = self._limits.get(event.buy), self._limits.get(event.sell)
         if buy and sell:
             yield from self._faults(event, buy, sell)
+            for limit in (buy, sell):
+                if limit.engine != NO_ENGINE and not limit.may_be_brought_by(step.sender):
+                    yield f"matches an order of account {limit.account}, which its engine {limit.engine} did not bring"
         if event.instrument & SERIES:
             yield from _fault_of_deal(event, step, sell)
             return

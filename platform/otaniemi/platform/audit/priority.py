@@ -226,11 +226,6 @@ class PriorityJudge:
             case Removal.CANCELLED_ON_CHAIN:
                 at = self.facts.cancelled.get((limit.account, limit.nonce))
                 return at is not None and at <= self._at + SKEW
-            case Removal.TRADED_ELSEWHERE:
-                return any(
-                    trade.sender != self.engine and came.digest in (trade.event.buy, trade.event.sell)
-                    for trade in self.facts.by_transaction.get(evidence, ())
-                )
             case Removal.REJECTED:
                 refusal = self._refusal(evidence)
                 return refusal is not None and self._is_fault(came, refusal, keys)
@@ -287,14 +282,8 @@ class PriorityJudge:
                 )
         late = sorted((match, at) for rest in told.values() for match, at in rest)
         for match, at in late:
-            if at + GRACE < self.facts.now and not self._may_be_elsewhere(match):
+            if at + GRACE < self.facts.now:
                 self.findings.append(Finding("engine log", f"{self._told(match)} never came to the chain"))
-
-    def _may_be_elsewhere(self, match: Match) -> bool:
-        """Whether somebody else brought an order of the match, so that the engine could not."""
-        digests = {self._orders[number].digest for number in (match.buy, match.sell)}
-        others = (trade.event for trade in self.facts.trades if trade.sender != self.engine)
-        return any(not digests.isdisjoint((event.buy, event.sell)) for event in others)
 
     def _book(self, limit: Limit) -> OrderBook:
         key = limit.community, limit.product, limit.instrument

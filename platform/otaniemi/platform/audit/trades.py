@@ -51,7 +51,6 @@ class ContinuousFacts:
     domain: Domain
     versions: Versions = field(default_factory=Versions)
     trades: list[Trade] = field(default_factory=list)
-    by_transaction: defaultdict[bytes, list[Trade]] = field(default_factory=lambda: defaultdict(list))
     refusals: dict[bytes, Refusal] = field(default_factory=dict)
     cancelled: dict[tuple[int, int], int] = field(default_factory=dict)
     keys: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -74,9 +73,7 @@ class ContinuousFacts:
                 case Cancelled(account, nonce):
                     self.cancelled.setdefault((account, nonce), step.time)
                 case Matched():
-                    trade = Trade(step.where, step.time, step.sender, event)
-                    self.trades.append(trade)
-                    self.by_transaction[step.hash].append(trade)
+                    self.trades.append(Trade(step.where, step.time, step.sender, event))
                 case MatchSkipped(place, reason) if step.function == "matchBatch":
                     evidence = step.hash + place.to_bytes(4, "big")
                     self.refusals[evidence] = self._refusal(step, place, reason)

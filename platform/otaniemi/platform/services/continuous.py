@@ -58,6 +58,16 @@ class Instrument(NamedTuple):
     instrument: int
 
 
+class UnknownTradeError(OtaniemiError):
+    """The engine's key traded what its store does not tell; orders are numbers of the log, 0 for none of it."""
+
+    def __init__(self, transaction: bytes, buy: int, sell: int, quantity: int) -> None:
+        super().__init__(
+            f"transaction 0x{transaction.hex()} trades {quantity} of orders {buy} and {sell}, which this store does "
+            "not tell; valid is the engine's own store, not an old copy of it, and a key that nobody else uses"
+        )
+
+
 class Stage(StrEnum):
     """How far a limit order came."""
 
@@ -284,21 +294,17 @@ class ContinuousService:
         return settled
 
     def _reconcile(self, transaction: Connection) -> int:
-        """Give each trade of the chain its match, and drop orders that left without the engine; how many matches."""
+        """Give each trade of the chain its match, and drop orders that left by the chain; how many matches."""
         waiting, settled = limits.waiting(transaction), 0
         for trade in limits.unassigned_trades(transaction):
             buy, sell = (limits.by_digest(transaction, digest) for digest in (trade.buy, trade.sell))
             terms = buy.sequence if buy else 0, sell.sequence if sell else 0, trade.quantity
             match = next((m for m in waiting if (m.buy, m.sell, m.quantity) == terms), None)
-            if match is not None:
-                waiting.remove(match)
-                limits.settle(transaction, match.number, trade)
-                settled += 1
-                continue
-            limits.add_elsewhere(transaction, trade, terms[0], terms[1], self._gateway.clock.now)
-            for kept in (buy, sell):
-                if kept is not None and kept.removed is None:
-                    self._remove(transaction, kept, Removal.TRADED_ELSEWHERE, trade.transaction)
+            if match is None:
+                raise UnknownTradeError(trade.transaction, *terms)
+            waiting.remove(match)
+            limits.settle(transaction, match.number, trade)
+            settled += 1
         for kept in limits.cancelled_on_chain(transaction):
             self._remove(transaction, kept, Removal.CANCELLED_ON_CHAIN, b"")
         return settled
@@ -365,7 +371,7 @@ class ContinuousService:
         for match in matches:
             taken[match.status] += match.quantity
         waiting = taken[MatchStatus.WAITING]
-        settled = taken[MatchStatus.SETTLED] + taken[MatchStatus.ELSEWHERE]
+        settled = taken[MatchStatus.SETTLED]
         rest = kept.limit.quantity - waiting - settled
         stage = Stage.STANDING
         if rest == 0:

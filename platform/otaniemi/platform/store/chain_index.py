@@ -54,10 +54,7 @@ def forget_from(transaction: Connection, number: int) -> None:
     transaction.execute(update(markets).where(markets.c.block >= number).values(dict.fromkeys(columns)))
     matches = schema.limit_matches
     again = {"status": MatchStatus.WAITING.value, "transaction": None, "place": None, "block": None}
-    undone_trade = matches.c.block >= number
-    elsewhere = matches.c.status == MatchStatus.ELSEWHERE.value
-    transaction.execute(delete(matches).where(undone_trade, elsewhere))
-    transaction.execute(update(matches).where(undone_trade).values(again))
+    transaction.execute(update(matches).where(matches.c.block >= number).values(again))
     for intake in (schema.order_intake, schema.nomination_intake):
         waiting = {"status": Status.RECEIVED.value, "reason": None, "block": None}
         transaction.execute(update(intake).where(intake.c.block >= number).values(waiting))

@@ -29,8 +29,6 @@ class MatchStatus(StrEnum):
     WAITING = "waiting"
     SETTLED = "settled"
     UNDONE = "undone"
-    ELSEWHERE = "other"
-    """Somebody else brought the two orders to the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ def standing(transaction: Connection, now: int) -> list[tuple[KeptLimit, int]]:
 
 def unsettled(transaction: Connection, account: int, now: int) -> list[tuple[Limit, int]]:
     """What an account may still have to pay for: its orders that stand or wait, with what the chain has not locked."""
-    settled = _taken(MatchStatus.SETTLED, MatchStatus.ELSEWHERE)
+    settled = _taken(MatchStatus.SETTLED)
     waiting = _taken(MatchStatus.WAITING)
     stands = and_(limits.c.removed.is_(None), limits.c.until >= now)
     query = select(limits, settled.label("settled"), waiting.label("waiting"), stands.label("stands")).where(
@@ -205,23 +203,6 @@ def undo(transaction: Connection, number: int) -> None:
     transaction.execute(statement.values(status=MatchStatus.UNDONE.value))
 
 
-def add_elsewhere(transaction: Connection, trade: Trade, buy: int, sell: int, now: int) -> None:
-    """Keep a trade that somebody else brought; 0 for the number of an order that never came here."""
-    number = (transaction.scalar(select(func.max(limit_matches.c.number))) or 0) + 1
-    kept = KeptMatch(
-        number,
-        buy,
-        sell,
-        trade.quantity,
-        trade.price,
-        now,
-        MatchStatus.ELSEWHERE,
-        trade.transaction,
-        trade.block,
-    )
-    insert_new(transaction, limit_matches, [_columns(kept) | {"place": trade.place}])
-
-
 def unassigned_trades(transaction: Connection) -> list[Trade]:
     """Trades of orders that came here, which no match accounts for yet, in the chain's order."""
     trade, match = limit_trades.c, limit_matches.c
@@ -291,7 +272,7 @@ def snapshots(
 
 def _taken(*statuses: MatchStatus) -> Any:
     """What matches of these statuses, by default all but undone ones, took of an order."""
-    counting = statuses or (MatchStatus.WAITING, MatchStatus.SETTLED, MatchStatus.ELSEWHERE)
+    counting = statuses or (MatchStatus.WAITING, MatchStatus.SETTLED)
     match = limit_matches.c
     total = select(func.coalesce(func.sum(match.quantity), 0)).where(
         or_(match.buy == limits.c.sequence, match.sell == limits.c.sequence),

@@ -100,7 +100,7 @@ class MatchView(Form):
     quantity: int
     price: int
     matched_at: datetime
-    status: Literal["waiting", "settled", "undone", "other"]
+    status: Literal["waiting", "settled", "undone"]
     transaction: Hash | None
 
     @classmethod
