@@ -16,6 +16,7 @@ from otaniemi.contracts.rules.signing import address_bytes
 from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api import reads
+from otaniemi.platform.api.auctions.desk import AuctionDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.api.services import (
@@ -49,6 +50,7 @@ class LiveMarketPlace:
         self._exchange, self._gateway, self._timeline = exchange, exchange.gateway, timeline
         self._lock = threading.RLock()
         self._entered: set[int] = set()
+        self.auctions = AuctionDesk(exchange.auctions, self._gateway.rules, self._now)
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
         self.packages = PackageDesk(exchange.packages, self._now)
 

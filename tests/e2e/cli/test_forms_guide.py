@@ -89,9 +89,10 @@ def test_the_commands_for_a_running_market_get_as_far_as_asking_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OTANIEMI_PASSPHRASE", "a long passphrase")
-    create_wallet(tmp_path / "device.json", "a long passphrase", iterations=4096)
+    for name in ("device", "owner"):
+        create_wallet(tmp_path / f"{name}.json", "a long passphrase", iterations=4096)
     others = [command for command in COMMANDS if not command.startswith("simulate ")]
-    assert [command.split()[0] for command in others] == ["package", "bid", "limit"]
+    assert [command.split()[0] for command in others] == ["package", "bid", "limit", *["auction"] * 4]
     for command in others:
         nobody = "http://127.0.0.1:9"
         assert nobody in otaniemi(*shlex.split(command), "--url", nobody).error

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, FastAPI, Path
 from otaniemi.contracts.rules.calendar import day_at, slots_of_day
 from otaniemi.contracts.rules.signing import address_bytes, checksum
 from otaniemi.platform.api import problems
+from otaniemi.platform.api.auctions.routes import auction_routes
 from otaniemi.platform.api.bill_views import BillView
 from otaniemi.platform.api.form import from_hex
 from otaniemi.platform.api.forms import (
@@ -72,6 +73,7 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(_chain_routes(place))
     app.include_router(limit_routes(place.limits))
     app.include_router(package_routes(place.packages))
+    app.include_router(auction_routes(place.auctions))
     return app
 
 

@@ -18,6 +18,7 @@ from otaniemi.contracts.rules.orders import Order, ProfileOrder
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import TariffReport
 from otaniemi.oracles.meters import Reading
+from otaniemi.platform.api.auctions.desk import AuctionDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.errors import OtaniemiError
@@ -142,6 +143,10 @@ class MarketPlace(Protocol):
     @property
     def relayer(self) -> str:
         """Address of the key that signs receipts for orders to be relayed."""
+
+    @property
+    def auctions(self) -> AuctionDesk:
+        """Auctions of lots."""
 
     @property
     def limits(self) -> LimitDesk:

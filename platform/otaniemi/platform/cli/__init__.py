@@ -9,7 +9,18 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
-from otaniemi.platform.cli import audit, bench, home, limits, market, packages, prosumer, serve, simulate
+from otaniemi.platform.cli import (
+    auctions,
+    audit,
+    bench,
+    home,
+    limits,
+    market,
+    packages,
+    prosumer,
+    serve,
+    simulate,
+)
 from otaniemi.platform.cli.output import INTERRUPTED, USAGE_ERROR, fail, message_of, usage_errors
 
 app = typer.Typer(
@@ -19,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (simulate, audit, home, market, serve, prosumer, limits, packages):
+for group in (simulate, audit, home, market, serve, prosumer, limits, packages, auctions):
     group.register(app)
 app.add_typer(bench.app, name="bench")
 

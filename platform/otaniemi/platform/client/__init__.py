@@ -6,6 +6,7 @@ names; `otaniemi audit` checks the roots against the chain.
 
 from __future__ import annotations
 
+from otaniemi.platform.client.auctions import Auctions
 from otaniemi.platform.client.delivery import Delivery
 from otaniemi.platform.client.errors import (
     RefusedByServerError,
@@ -27,5 +28,5 @@ __all__ = [
 ]
 
 
-class MarketClient(Markets, Orders, Limits, Packages, Delivery):
+class MarketClient(Markets, Orders, Limits, Packages, Auctions, Delivery):
     """A connection to one market, with every kind of request; `Connection` says what it takes."""

@@ -22,7 +22,7 @@ from otaniemi.platform.api.views import CommunityView, OwnerView, ProblemView, T
 from otaniemi.platform.client.errors import RefusedByServerError, TransactionFailedError, UnreachableError
 
 TRANSACTION_GAS = 300_000
-"""Gas limit of a home's own transactions; none needs more."""
+"""Gas limit of a home's own transactions unless stated."""
 
 TIMEOUT = 30.0
 """How long an answer may take. [s]"""
@@ -74,9 +74,11 @@ class Connection:
         """The rules of the community."""
         return self.deployment.rules
 
-    def _transact(self, key: Key, contract: str, function: str, *arguments: Any) -> TransactionView:
+    def _transact(
+        self, key: Key, contract: str, function: str, *arguments: Any, gas: int = TRANSACTION_GAS
+    ) -> TransactionView:
         to = address_bytes(self.deployment.addresses[contract])
-        call = Call(to, artifact(contract).abi.call(function, *arguments), function, gas=TRANSACTION_GAS)
+        call = Call(to, artifact(contract).abi.call(function, *arguments), function, gas=gas)
         nonce = self._get(OwnerView, f"owners/{key.address}").transaction_nonce
         raw = sign_transaction(key, self.deployment.chain_id, nonce, call)
         sent = self._post(TransactionView, "transactions", TransactionForm(raw=to_hex(raw)))

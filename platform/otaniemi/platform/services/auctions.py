@@ -173,6 +173,7 @@ class AuctionService:
     def tend(self) -> None:
         """Finalise, settle and close what is due; what the chain refuses waits for the next time."""
         now = self._gateway.clock.now
+        self._gateway.catch_up()
         for sealed in self._open_sealed():
             if sealed.terms.reveal_until <= now:
                 self._end(sealed)
@@ -203,7 +204,6 @@ class AuctionService:
 
     def _open_sealed(self) -> list[SealedState]:
         """Auctions without winners yet, or with bids that have not come to their end."""
-        self._gateway.catch_up()
         with self._gateway.store.read() as transaction:
             numbers = [
                 auction
@@ -213,7 +213,6 @@ class AuctionService:
             return _found(numbers, partial(self._sealed_of, transaction))
 
     def _open_dutch(self) -> list[DutchState]:
-        self._gateway.catch_up()
         with self._gateway.store.read() as transaction:
             counts = self._gateway.counts_of(transaction, DUTCH)
             numbers = [auction for auction, said in counts.items() if not said["DutchClosed"]]

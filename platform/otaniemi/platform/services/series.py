@@ -117,6 +117,7 @@ class SeriesService:
 
     def tend(self) -> None:
         """Mark, deliver, call for margin and close what is due; what the chain refuses waits for the next time."""
+        self._gateway.catch_up()
         self._mark()
         for stand in self._open():
             self._bring_forward(stand)
@@ -196,7 +197,6 @@ class SeriesService:
         return self._gateway.contracts.accounts.free_of(account)
 
     def _open(self) -> list[DealStand]:
-        self._gateway.catch_up()
         with self._gateway.store.read() as transaction:
             counts = self._gateway.counts_of(transaction, BLOCKS)
             numbers = [number for number, said in counts.items() if said["BlockTraded"] > said["DealClosed"]]
