@@ -3,9 +3,10 @@ pragma solidity ^0.8.30;
 
 import {Result} from "../src/interfaces/ICallAuction.sol";
 import {ICallAuction} from "../src/interfaces/ICallAuction.sol";
-import {Clearing, Progress} from "../src/libraries/Clearing.sol";
+import {Clearing} from "../src/libraries/Clearing.sol";
 import {HashChain} from "../src/libraries/HashChain.sol";
-import {OrderRecord, bias} from "../src/types/OrderRecord.sol";
+import {OrderRecord} from "../src/types/OrderRecord.sol";
+import {OneShot} from "./support/OneShot.sol";
 import {PlainAuction, PlainOrder, PlainResult} from "./support/PlainAuction.sol";
 import {Trading} from "./support/Trading.sol";
 import {clamp, vm} from "./support/Vm.sol";
@@ -13,8 +14,11 @@ import {clamp, vm} from "./support/Vm.sol";
 contract ClearingTest is Trading {
     int32 private constant BAND = 8;
 
+    OneShot private oneShot;
+
     function setUp() public {
         _deploy(6);
+        oneShot = OneShot(vm.deployCode("OneShot.sol:OneShot"));
     }
 
     /// @dev Prices of a few values, so that ties, one-sided books and gaps all come up.
@@ -27,11 +31,11 @@ contract ClearingTest is Trading {
         PlainResult memory plain = PlainAuction.clear(book, -BAND, BAND);
         for (int32 lo = -BAND; lo <= BAND; ++lo) {
             for (int32 hi = lo; hi <= BAND; ++hi) {
-                (bool valid,) = this.run(records, lo, hi);
+                (bool valid,) = oneShot.clear(records, lo, hi, BAND);
                 vm.assertEq(valid, lo == plain.lo && hi == plain.hi);
             }
         }
-        (, Result memory result) = this.run(records, plain.lo, plain.hi);
+        (, Result memory result) = oneShot.clear(records, plain.lo, plain.hi, BAND);
         vm.assertEq(int256(result.price), int256(plain.price), "price");
         vm.assertEq(uint256(result.volume), plain.volume, "volume");
         vm.assertEq(uint256(result.demandAbove), PlainAuction.bought(book, plain.price, false), "demand");
@@ -122,11 +126,6 @@ contract ClearingTest is Trading {
         vm.assertEq(int256(auction.resultOf(_market(0)).price), 120_000);
         vm.expectRevert(abi.encodeWithSelector(ICallAuction.AlreadyCleared.selector, _market(0)));
         auction.clear(_market(0), 120_000, 120_000, records, _ones(2));
-    }
-
-    function run(bytes calldata records, int32 lo, int32 hi) external pure returns (bool, Result memory) {
-        Progress memory start;
-        return Clearing.run(start, records, bias(lo), bias(hi), bias(-BAND), bias(BAND));
     }
 
     function _rejects(PlainResult memory plain, bytes memory records, uint256 count) private {

@@ -3,10 +3,10 @@ pragma solidity ^0.8.30;
 
 import {ICallAuction, Result} from "../src/interfaces/ICallAuction.sol";
 import {Clearing, Progress, Trade} from "../src/libraries/Clearing.sol";
-import {Labels} from "../src/libraries/Labels.sol";
 import {Market} from "../src/types/Market.sol";
-import {OrderRecord, bias} from "../src/types/OrderRecord.sol";
+import {OrderRecord} from "../src/types/OrderRecord.sol";
 import {Skip} from "../src/types/Skip.sol";
+import {OneShot} from "./support/OneShot.sol";
 import {PlainAuction, PlainOrder, PlainResult} from "./support/PlainAuction.sol";
 import {PlainGiven, PlainLabels} from "./support/PlainLabels.sol";
 import {Trading} from "./support/Trading.sol";
@@ -17,11 +17,13 @@ contract LabelsTest is Trading {
     int32 private constant BAND = 8;
     uint256 private constant WHOLE = 1000;
 
+    OneShot private oneShot;
     PlainOrder[] private _book;
     uint8[] private _sources;
 
     function setUp() public {
         _deploy(6);
+        oneShot = OneShot(vm.deployCode("OneShot.sol:OneShot"));
     }
 
     function testFuzz_one_price_labels_and_who_has_them_follows_premium_and_time(uint256 seed) public {
@@ -30,10 +32,10 @@ contract LabelsTest is Trading {
         bytes memory records = _bookRecords();
         // Every step, and what lies between two.
         for (uint256 q = 0; q < 64_500; q += 500) {
-            (bool valid,) = this.run(records, cleared, q);
+            (bool valid,) = oneShot.label(records, cleared, q);
             vm.assertEq(valid, q == plain.premium);
         }
-        (, Result memory result) = this.run(records, cleared, plain.premium);
+        (, Result memory result) = oneShot.label(records, cleared, plain.premium);
         vm.assertEq(result.premium, plain.premium, "premium");
         vm.assertEq(result.labelRest, plain.green - plain.above, "rest");
         _compare(plain, result);
@@ -43,19 +45,15 @@ contract LabelsTest is Trading {
     function testFuzz_money_of_labels_sums_to_zero_and_stays_within_the_locks(uint256 seed) public {
         _draw(seed, 2 + seed % 14);
         (PlainGiven memory plain, Result memory cleared) = _plain(BAND);
-        (, Result memory result) = this.run(_bookRecords(), cleared, plain.premium);
+        (, Result memory result) = oneShot.label(_bookRecords(), cleared, plain.premium);
         PlainResult memory fills = PlainAuction.clear(_book, -BAND, BAND);
-        (int256 sum, uint256 fee) = (0, seed % 3);
+        int256 sum = 0;
         for (uint256 i = 0; i < _book.length; ++i) {
-            OrderRecord record = _recordAt(i);
-            (uint48 prefix, uint48 labelPrefix) = (uint48(fills.prefixes[i]), uint48(plain.prefixes[i]));
-            Trade memory trade = Clearing.tradeOf(record, prefix, labelPrefix, result, WHOLE);
+            Trade memory trade = _tradeAt(i, fills, plain, result, WHOLE);
             vm.assertEq(trade.wh, fills.fills[i], "energy is untouched");
             sum += trade.money;
-            // The lock covers price, premium and fees.
-            int256 lock = int256(record.lock(fee, 100));
-            if (record.isBuy()) vm.assertTrue(trade.money + int256(fee * trade.wh) <= lock);
-            Trade memory part = Clearing.tradeOf(record, prefix, labelPrefix, result, seed % WHOLE);
+            _lockCovers(_recordAt(i), trade, seed % 3);
+            Trade memory part = _tradeAt(i, fills, plain, result, seed % WHOLE);
             vm.assertLe(part.labelled, part.wh, "labels of a curtailed fill");
             vm.assertEq(part.labelled, trade.labelled * (seed % WHOLE) / WHOLE, "curtailed");
         }
@@ -246,27 +244,26 @@ contract LabelsTest is Trading {
         vm.assertEq(uint256(auction.resultOf(open).volume), 500);
     }
 
-    function run(bytes calldata records, Result memory result, uint256 premium)
-        external
-        pure
-        returns (bool valid, Result memory)
-    {
-        Progress memory start;
-        (valid,,) = Labels.run(start, records, result, premium);
-        return (valid, result);
-    }
-
-    function clearing(bytes calldata records, int32 lo, int32 hi)
-        external
-        pure
-        returns (Result memory result)
-    {
-        Progress memory start;
-        (, result) = Clearing.run(start, records, bias(lo), bias(hi), bias(-BAND), bias(BAND));
-    }
-
     function label(uint16 premium, bytes calldata records) external {
         auction.label(_market(0), premium, _none(), records, _ones(records.length / 16));
+    }
+
+    function _tradeAt(
+        uint256 i,
+        PlainResult memory fills,
+        PlainGiven memory plain,
+        Result memory result,
+        uint256 permille
+    ) private view returns (Trade memory) {
+        return Clearing.tradeOf(
+            _recordAt(i), uint48(fills.prefixes[i]), uint48(plain.prefixes[i]), result, permille
+        );
+    }
+
+    /// @dev The lock of a bid covers price, premium and fees.
+    function _lockCovers(OrderRecord record, Trade memory trade, uint256 fee) private pure {
+        int256 lock = int256(record.lock(fee, 100));
+        if (record.isBuy()) vm.assertTrue(trade.money + int256(fee * trade.wh) <= lock);
     }
 
     function _compare(PlainGiven memory plain, Result memory result) private view {
@@ -352,7 +349,7 @@ contract LabelsTest is Trading {
     function _plain(int32 band) private view returns (PlainGiven memory plain, Result memory cleared) {
         PlainResult memory result = PlainAuction.clear(_book, -band, band);
         plain = PlainLabels.give(_book, _sources, result);
-        if (band == BAND) cleared = this.clearing(_bookRecords(), result.lo, result.hi);
+        if (band == BAND) (, cleared) = oneShot.clear(_bookRecords(), result.lo, result.hi, BAND);
     }
 
     function _bookRecords() private view returns (bytes memory records) {
