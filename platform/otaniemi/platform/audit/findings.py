@@ -8,6 +8,13 @@ from typing import Any
 
 from otaniemi.platform.errors import OtaniemiError
 
+WALLETS = "wallet_signatures"
+"""Count of signatures that only the code of their wallets can judge (EIP-1271)."""
+HIDDEN = "hidden_events"
+"""Count of events of calls through other contracts, so that no calldata shows what was signed."""
+
+_TRUSTED = {WALLETS: "signatures of wallets", HIDDEN: "events of calls through other contracts"}
+
 
 class EvidenceMissingError(OtaniemiError):
     """The auditor cannot look: a file is missing or unreadable, or a node does not answer."""
@@ -59,9 +66,18 @@ class AuditReport:
 
     def as_lines(self) -> list[str]:
         """The report as people read it."""
-        checked = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts.items())
+        checked = ", ".join(
+            f"{count:,} {name.replace('_', ' ')}"
+            for name, count in self.counts.items()
+            if name not in _TRUSTED
+        )
+        trusted = ", ".join(
+            f"{self.counts[name]:,} {words}" for name, words in _TRUSTED.items() if self.counts.get(name)
+        )
+        last = [f"Taken from the contracts' code, not shown by the chain: {trusted}."] if trusted else []
         if self.ok:
-            return [f"Everything holds: {checked}."]
+            return [f"Everything holds: {checked}.", *last]
         head = f"{len(self.findings)} wrong; the first: {self.findings[0]}"
         rest = [f"  {finding}" for finding in self.findings[1:]]
-        return [head, *rest, f"Checked: {checked}." if checked else "Nothing else could be checked."]
+        end = f"Checked: {checked}." if checked else "Nothing else could be checked."
+        return [head, *rest, end, *last]

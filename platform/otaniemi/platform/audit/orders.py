@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from otaniemi.contracts.chain.events import Event, OrdersAccepted, OrderSkipped
@@ -18,6 +18,7 @@ from otaniemi.contracts.rules.errors import FieldError, SignatureError
 from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.contracts.rules.orders import (
     MARKET_CAPACITY,
+    Book,
     Market,
     Order,
     ProfileOrder,
@@ -31,6 +32,9 @@ from otaniemi.contracts.rules.orders import (
 )
 from otaniemi.contracts.rules.signing import Domain, order_digest, profile_digest, recover
 from otaniemi.platform.audit.state import State
+
+_LOW_NONCES = 2**24
+"""A record holds a nonce modulo this; more than an account can use at a time."""
 
 
 @dataclass
@@ -104,6 +108,33 @@ class OrderJudge:
         shelf.added.append(order.record())
         self._lock(order.account, order.nonce, nano, shelf)
         return _accepted([shelf])
+
+    def take_over(self, events: Iterable[OrdersAccepted]) -> None:
+        """Take records as they were accepted where no calldata shows their orders: nonces and locks follow from them.
+
+        An account's usable nonces are fewer than 2**24 in a row, so the low bits in a record tell the whole.
+
+        Raises
+        ------
+        FieldError
+            A record is of no market, or its nonce was used.
+        LedgerError
+            A record is not covered.
+        """
+        used: set[tuple[int, int]] = set()
+        for event in events:
+            rules = self.state.rules_of(event.market)
+            if rules is None:
+                raise FieldError("market", event.market, "one where something is traded")
+            day, book = day_of_slot(rules, event.market.slot), Book.of_records(event.records)
+            columns = book.account.tolist(), book.nonce.tolist(), book.locks(rules).tolist()
+            for account, low, nano in zip(*columns, strict=True):
+                self.state.ledger.lock(account, nano, event.market.community, day)
+                if (account, low) not in used:
+                    used.add((account, low))
+                    held = self.state.accounts[account]
+                    base = held.nonces.base
+                    held.nonces = held.nonces.use(base + (low - base) % _LOW_NONCES)
 
     def _relay_profile(
         self, shelves: dict[int, _Shelf], profile: ProfileOrder, signature: bytes, canonical: bool

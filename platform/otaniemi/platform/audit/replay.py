@@ -31,8 +31,9 @@ from otaniemi.contracts.rules.schedules import Nomination, decode_entries
 from otaniemi.contracts.rules.signing import Domain, checksum
 from otaniemi.platform.audit.agreements import Agreements
 from otaniemi.platform.audit.alone import Alone
+from otaniemi.platform.audit.consents import Consents
 from otaniemi.platform.audit.demands import Demands
-from otaniemi.platform.audit.findings import Finding
+from otaniemi.platform.audit.findings import HIDDEN, WALLETS, Finding
 from otaniemi.platform.audit.forms import Forms, as_money_moved
 from otaniemi.platform.audit.nominations import NominationJudge
 from otaniemi.platform.audit.orders import OrderJudge
@@ -80,6 +81,7 @@ class Replay:
             deployment.community, self._domains["Oracle"], self.state, published, self.counts
         )
         self._forms = Forms(self.state, self._domains)
+        self._consents = Consents(self.state, self._domains, self.counts)
         self._created: set[str] = set()
         self._names = {address: name for name, address in deployment.addresses.items()}
         self._alone = alone = Alone(self.state)
@@ -131,6 +133,7 @@ class Replay:
             yield from self._creation(step)
         try:
             yield from self._judge(step)
+            yield from self._consents.of(step)
             for event in as_money_moved(step.events):
                 kind = type(event)
                 handler = (
@@ -200,6 +203,7 @@ class Replay:
                 expected = orders.place_order(_direct_order(a, now), step.sender)
             case "placeOrderOfWallet":
                 # Whether the wallet accepts the signature is its own code's to say; the contract asked it.
+                self.counts[WALLETS] += 1
                 direct = _direct_order(a, now)
                 owner = (
                     self.state.accounts[direct.account].owner if direct.account in self.state.accounts else ""
@@ -211,6 +215,12 @@ class Replay:
                 )
             case "nominate":
                 expected = nominations.nominate(_nomination(a), step.sender)
+            case _ if step.contract not in ("CallAuction", "Schedules"):
+                accepted = [event for event in actual if isinstance(event, e.OrdersAccepted)]
+                orders.take_over(accepted)
+                nominated = sum(isinstance(event, e.NominationsAccepted) for event in actual)
+                self.counts[HIDDEN] += len(accepted) + nominated
+                expected = [*actual]
         self.counts["signatures"] += orders.signatures + nominations.signatures
         yield from _difference(actual, expected)
 

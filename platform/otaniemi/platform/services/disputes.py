@@ -17,7 +17,7 @@ from otaniemi.contracts.rules.openings import preimages
 from otaniemi.platform.services.gateway import Gateway
 
 Shown = Callable[[events.BillsProposed], Iterable[Line]]
-"""The lines that the proposer of bills published, none where it did not."""
+"""The lines that the proposer of bills published, none where they are not known: the chain holds no address of them."""
 
 
 @dataclass
