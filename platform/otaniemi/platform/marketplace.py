@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from otaniemi.contracts.rules.tariffs import BILLED_FEEDS, TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api import reads
 from otaniemi.platform.api.auctions.desk import AuctionDesk
+from otaniemi.platform.api.contracts.desk import ContractDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.api.services import (
@@ -50,9 +52,11 @@ class LiveMarketPlace:
         self._exchange, self._gateway, self._timeline = exchange, exchange.gateway, timeline
         self._lock = threading.RLock()
         self._entered: set[int] = set()
+        self._tended_block, self._due = -1, 0
         self.auctions = AuctionDesk(exchange.auctions, self._gateway.rules, self._now)
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
         self.packages = PackageDesk(exchange.packages, self._now)
+        self.contracts = ContractDesk(exchange.contracts, self._now)
 
     @property
     def deployment(self) -> Deployment:
@@ -168,9 +172,13 @@ class LiveMarketPlace:
             return self.account(account)
 
     def _tend(self) -> None:
-        """Do what is due in auctions and standard contracts, and enter when there is more to do."""
+        """Do what is due in auctions and contracts when the chain is new or it is time; enter when there is more."""
+        chain = self._gateway.sender.chain
+        if chain.head().number == self._tended_block and self._gateway.clock.now < self._due:
+            return
         self._exchange.tend()
         due = self._exchange.next_due()
+        self._tended_block, self._due = chain.head().number, sys.maxsize if due is None else due
         if due is not None and due not in self._entered:
             self._entered.add(due)
             # The step that takes it tends to it.

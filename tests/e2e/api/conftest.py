@@ -1,4 +1,4 @@
-"""A served community in which nobody lives but who registers: hourly slots, three trading days."""
+"""A served community in which nobody lives but who registers: hourly slots, two trading days."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    full = synthetic_scenario(1, 3, 3600, SEED)
+    full = synthetic_scenario(1, 2, 3600, SEED)
     scenario = replace(full, homes=(), load_wh=full.load_wh[:0], pv_wh=full.pv_wh[:0])
     clock = SimulatedClock(founded_at(scenario))
     store = Store(Path(tmp_path_factory.mktemp("served")) / "store.db")

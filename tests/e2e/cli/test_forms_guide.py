@@ -92,7 +92,13 @@ def test_the_commands_for_a_running_market_get_as_far_as_asking_it(
     for name in ("device", "owner"):
         create_wallet(tmp_path / f"{name}.json", "a long passphrase", iterations=4096)
     others = [command for command in COMMANDS if not command.startswith("simulate ")]
-    assert [command.split()[0] for command in others] == ["package", "bid", "limit", *["auction"] * 4]
+    assert [command.split()[0] for command in others] == [
+        "package",
+        "contract",
+        "bid",
+        "limit",
+        *["auction"] * 4,
+    ]
     for command in others:
         nobody = "http://127.0.0.1:9"
         assert nobody in otaniemi(*shlex.split(command), "--url", nobody).error

@@ -69,7 +69,8 @@ class FakePlace:
     nonces: dict[int, NonceWindow] = field(default_factory=dict)
     block: int = 1
     packages: Any = None
-    """Choices need the contract; tests of a served community have it."""
+    contracts: Any = None
+    """Choices and contracts need the chain; tests of a served community have it."""
 
     def __post_init__(self) -> None:
         addresses = {name: f"0x{place:040x}" for place, name in enumerate(NAMES, 1)}

@@ -50,6 +50,12 @@ class MeterProof:
     leaf: MeterLeaf
     siblings: bytes
 
+    @classmethod
+    def of(cls, leaves: Sequence[MeterLeaf], index: int) -> MeterProof:
+        """The proof of leaf ``index`` of a slot's ``leaves``."""
+        siblings = b"".join(METER_TREE.pack(node) for node in meter_proof(leaves, index))
+        return cls(index, leaves[index], siblings)
+
     def as_argument(self) -> tuple[Any, ...]:
         """The leaf as challenges take it."""
         leaf = self.leaf
@@ -147,7 +153,7 @@ def meter_of(facts: DayFacts, account: int, product: int, slot: int) -> MeterPro
     leaves = facts.meters.get((product, slot), ())
     for index, leaf in enumerate(leaves):
         if leaf.account == account:
-            return _meter_proof(leaves, index)
+            return MeterProof.of(leaves, index)
     raise LookupError(f"account {account} has no meter leaf of product {product} in slot {slot}")
 
 
@@ -189,12 +195,7 @@ def neighbours_of(facts: DayFacts, line: LineFields) -> tuple[MeterNeighbour, ..
         raise LookupError(f"account {line.account} has a meter leaf in slot {line.slot}")
     after = sum(account < line.account for account in accounts)
     beside = range(max(after - 1, 0), min(after + 1, len(leaves)))
-    return tuple(MeterNeighbour(_meter_proof(leaves, index)) for index in beside)
-
-
-def _meter_proof(leaves: Sequence[MeterLeaf], index: int) -> MeterProof:
-    siblings = b"".join(METER_TREE.pack(node) for node in meter_proof(leaves, index))
-    return MeterProof(index, leaves[index], siblings)
+    return tuple(MeterNeighbour(MeterProof.of(leaves, index)) for index in beside)
 
 
 def _packed(facts: DayFacts, feed: Feed, prices: Sequence[tuple[int, int]]) -> bytes:

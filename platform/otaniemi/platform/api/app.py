@@ -11,6 +11,7 @@ from otaniemi.contracts.rules.signing import address_bytes, checksum
 from otaniemi.platform.api import problems
 from otaniemi.platform.api.auctions.routes import auction_routes
 from otaniemi.platform.api.bill_views import BillView
+from otaniemi.platform.api.contracts.routes import contract_routes
 from otaniemi.platform.api.form import from_hex
 from otaniemi.platform.api.forms import (
     NominationForm,
@@ -74,6 +75,7 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(limit_routes(place.limits))
     app.include_router(package_routes(place.packages))
     app.include_router(auction_routes(place.auctions))
+    app.include_router(contract_routes(place.contracts, place.deployment.rules, lambda: place.present().now))
     return app
 
 

@@ -19,6 +19,7 @@ from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.tariffs import TariffReport
 from otaniemi.oracles.meters import Reading
 from otaniemi.platform.api.auctions.desk import AuctionDesk
+from otaniemi.platform.api.contracts.desk import ContractDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
 from otaniemi.platform.errors import OtaniemiError
@@ -155,6 +156,10 @@ class MarketPlace(Protocol):
     @property
     def packages(self) -> PackageDesk:
         """Price packages."""
+
+    @property
+    def contracts(self) -> ContractDesk:
+        """Bilateral contracts."""
 
     @property
     def devnet(self) -> bool:

@@ -13,6 +13,7 @@ from otaniemi.platform.cli import (
     auctions,
     audit,
     bench,
+    contracts,
     home,
     limits,
     market,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (simulate, audit, home, market, serve, prosumer, limits, packages, auctions):
+for group in (simulate, audit, home, market, serve, prosumer, limits, packages, contracts, auctions):
     group.register(app)
 app.add_typer(bench.app, name="bench")
 

@@ -7,6 +7,7 @@ names; `otaniemi audit` checks the roots against the chain.
 from __future__ import annotations
 
 from otaniemi.platform.client.auctions import Auctions
+from otaniemi.platform.client.contracts import Contracts
 from otaniemi.platform.client.delivery import Delivery
 from otaniemi.platform.client.errors import (
     RefusedByServerError,
@@ -28,5 +29,5 @@ __all__ = [
 ]
 
 
-class MarketClient(Markets, Orders, Limits, Packages, Auctions, Delivery):
+class MarketClient(Markets, Orders, Limits, Packages, Contracts, Auctions, Delivery):
     """A connection to one market, with every kind of request; `Connection` says what it takes."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from otaniemi.contracts.chain.forms.bilateral import Concluded
+from functools import partial
+
 from otaniemi.contracts.rules.bilateral import BilateralTerms
 from otaniemi.contracts.rules.calendar import bills_due, tariff_deadline
 from otaniemi.contracts.rules.signing import sign
 from otaniemi.platform.agents.forms.bilateral import contracts
 from otaniemi.platform.agents.forms.deals import Deal
 from otaniemi.platform.live_day import LiveDay
+from otaniemi.platform.services.bilateral import Signed
 
 SIGN_LEAD = 70 * 60
 """Seconds before the day's first gate at which the homes sign."""
@@ -30,28 +32,19 @@ class BilateralTrading:
         day.plan_at(tariff_deadline(day.rules, day.day) - SIGN_LEAD, self._sign)
 
     def _sign(self) -> None:
-        day = self._day
-        contract = day.exchange.gateway.contracts.bilateral_contracts
-        keeper = day.exchange.founded.staff.keeper
-        calls = []
+        day, domain = self._day, self._day.exchange.gateway.contracts.bilateral_contracts.domain
+        agreed = []
         for number, deal in enumerate(contracts(day.agents, day.known)):
             terms = self._terms(deal, number)
-            digest = terms.digest(contract.domain)
             seller, buyer = (
-                sign(day.wallets[home].device.secret, digest) for home in (deal.seller, deal.buyer)
+                sign(day.wallets[home].device.secret, terms.digest(domain))
+                for home in (deal.seller, deal.buyer)
             )
-            calls += [
-                (keeper, contract.conclude(terms, seller, buyer)),
-                (keeper, contract.deliver(terms, day.day)),
-            ]
-        found = day.send(calls)
-        concluded = [event.deal for event in found if isinstance(event, Concluded)]
-        day.at(bills_due(day.rules, day.day), self._close, concluded)
-
-    def _close(self, deals: list[int]) -> None:
-        """Give both sides' deposits back."""
-        day, contract = self._day, self._day.exchange.gateway.contracts.bilateral_contracts
-        day.send([(day.exchange.founded.staff.keeper, contract.close(deal)) for deal in deals])
+            agreed.append(Signed(terms, seller, buyer))
+        day.timed("chain", partial(day.exchange.contracts.conclude, agreed))
+        day.tend()
+        # Both sides' deposits return.
+        day.at(bills_due(day.rules, day.day), day.tend)
 
     def _terms(self, deal: Deal, number: int) -> BilateralTerms:
         day = self._day

@@ -11,6 +11,7 @@ from otaniemi.platform.clock import Clock
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.tariff import tariffs_of
 from otaniemi.platform.services.auctions import AuctionService
+from otaniemi.platform.services.bilateral import BilateralService
 from otaniemi.platform.services.continuous import ContinuousService
 from otaniemi.platform.services.founding import Founded
 from otaniemi.platform.services.gateway import Gateway
@@ -33,6 +34,7 @@ class Exchange:
     auctions: AuctionService
     series: SeriesService
     packages: PackageService
+    contracts: BilateralService
     schedules: ScheduleService
     oracles: OracleService
     settlement: SettlementService
@@ -42,13 +44,14 @@ class Exchange:
         return self.founded.gateway
 
     def tend(self) -> None:
-        """Do what is due in auctions and standard contracts."""
+        """Do what is due in auctions, standard and bilateral contracts."""
+        self.contracts.tend()
         self.auctions.tend()
         self.series.tend()
 
     def next_due(self) -> int | None:
         """When there is something to tend to next [Unix s], None if nothing is open."""
-        found = (self.auctions.next_due(), self.series.next_due())
+        found = (self.contracts.next_due(), self.auctions.next_due(), self.series.next_due())
         return min((moment for moment in found if moment is not None), default=None)
 
     @property
@@ -81,6 +84,7 @@ def open_exchange(founded: Founded, scenario: Scenario, seed: int) -> Exchange:
         auctions=AuctionService(gateway, staff.keeper),
         series=SeriesService(gateway, staff.admin, staff.keeper),
         packages=PackageService(gateway, staff.relayer),
+        contracts=BilateralService(gateway, staff.keeper),
         schedules=ScheduleService(gateway, staff.relayer),
         oracles=OracleService(
             gateway,
