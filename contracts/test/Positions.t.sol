@@ -142,6 +142,28 @@ contract PositionsTest is Town {
         vm.assertEq(positions.chainOf(COMMUNITY, 0, HOME, DAY + 8).count(), 1);
     }
 
+    /// @dev Attack "guardian abuse": a closed day takes no agreement of any form, and what was measured is paid.
+    function test_a_closed_day_takes_no_agreement_but_on_what_was_measured() public {
+        vm.prank(ADMIN);
+        communities.closeDay(COMMUNITY, DAY);
+        Agreement memory agreement = _agreement(HOME, OTHER, 1, 11, 1, 1);
+        bytes memory refusal = abi.encodeWithSelector(IPositions.ClosedDay.selector, COMMUNITY, DAY);
+        for (uint8 form = 1; form <= uint8(Form.Dutch); ++form) {
+            agreement.form = Form(form);
+            _refuse(agreement, refusal);
+        }
+        agreement.slot += SLOTS;
+        _open(agreement);
+        agreement.slot -= SLOTS;
+        uint256 state = vm.snapshotState();
+        vm.warp(DAY_START + 86_400);
+        _openMetered(agreement);
+        vm.revertToState(state);
+        vm.prank(ADMIN);
+        communities.reopenDay(COMMUNITY, DAY);
+        _open(agreement);
+    }
+
     function test_metered_energy_is_agreed_on_between_its_end_and_the_bills() public {
         Agreement memory agreement = _agreement(HOME, OTHER, 50_000, 11, 400, 1);
         uint256 end = DAY_START + 86_400;

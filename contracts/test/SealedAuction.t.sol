@@ -398,6 +398,14 @@ contract SealedAuctionTest is Town {
         _assertNothingMoved();
     }
 
+    function test_a_closed_day_returns_everything() public {
+        uint64 auction = _play(_terms(true, false, 2, 10_000), _three(300_000, 1, 200_000, 1, 250_000, 1));
+        vm.prank(ADMIN);
+        communities.closeDay(COMMUNITY, DAY);
+        _settleAll(auction);
+        _assertNothingMoved();
+    }
+
     /// @dev A winner that fills its day with other positions is to blame, an offering account is not paid for it.
     function test_an_account_that_takes_no_more_positions_does_not_stop_the_others() public {
         uint64 auction = _play(_terms(true, false, 2, 10_000), _three(300_000, 1, 200_000, 1, 250_000, 1));

@@ -47,6 +47,8 @@ interface IPositions {
     error NotOneSlot(uint256 slots);
     /// @notice The first slot has begun, or the energy of a metered slot comes before its end or after the bills.
     error OutsideWindow(uint256 from, uint256 until);
+    /// @notice The guardian closed the trading day.
+    error ClosedDay(uint32 community, uint32 day);
     /// @notice The slot was curtailed and takes no more trades.
     error SlotCurtailed(uint32 slot);
     /// @notice The account has the largest number of positions of a day.

@@ -106,8 +106,9 @@ abstract contract LotMarket is ILotMarket, EIP712 {
         if (!key.metered(lots.product)) revert NoMeter(account, lots.product);
     }
 
-    /// @dev True if a slot of the lots was curtailed.
-    function _isCurtailed(Lots memory lots, uint32 day) internal view returns (bool) {
+    /// @dev True if the day was closed or a slot of the lots curtailed.
+    function _isShut(Lots memory lots, uint32 day) internal view returns (bool) {
+        if (_communities.closed(lots.community, day)) return true;
         if (_positions.curtailedSlots(lots.community, day) == 0) return false;
         for (uint256 i = 0; i < lots.wh.length; ++i) {
             if (lots.wh[i] == 0) continue;

@@ -48,6 +48,7 @@ contract Positions is IPositions, AccessManaged {
         if (from <= block.timestamp || day > today + HORIZON) {
             revert OutsideWindow(from, uint256(dayStart(today + HORIZON + 1, rules.utcOffset)));
         }
+        if (_communities.closed(agreement.community, day)) revert ClosedDay(agreement.community, day);
         _open(agreement, day, rules);
     }
 

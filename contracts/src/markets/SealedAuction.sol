@@ -139,7 +139,7 @@ contract SealedAuction is ISealedAuction, LotMarket {
             false
         );
         closing.over =
-            block.timestamp >= closing.frame.start || _isCurtailed(closing.terms.lots, closing.frame.day);
+            block.timestamp >= closing.frame.start || _isShut(closing.terms.lots, closing.frame.day);
         for (uint256 i = 0; i < bids.length; ++i) {
             if (bids[i] >= known.bids.length) revert UnknownBid(bids[i]);
             Bid storage bid = known.bids[bids[i]];

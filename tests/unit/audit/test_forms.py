@@ -130,15 +130,21 @@ def test_who_cannot_pay_loses_the_deposit_and_the_reserve_gets_its_half(desk: De
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_winner_lapses_only_when_its_slots_begin_or_are_curtailed(desk: Desk, late: bool) -> None:
+def test_a_winner_lapses_only_when_its_slots_begin_or_are_curtailed_or_its_day_is_closed(
+    desk: Desk, late: bool
+) -> None:
     _award(desk)
     lapsed = replace(WON, outcome=Outcome.LAPSED)
     time = calendar.slot_start(HOURLY, FIRST + 10) if late else NOW + 900
     assert (desk.hear(time, lapsed) == []) is late
-    other = Desk.open()
-    _award(other)
-    other.state.curtailed[1, 0, FIRST + 10] = 0
-    assert other.hear(NOW + 900, lapsed) == []
+    for shut in ("curtailed", "closed"):
+        other = Desk.open()
+        _award(other)
+        if shut == "curtailed":
+            other.state.curtailed[1, 0, FIRST + 10] = 0
+        else:
+            other.state.closed.add((1, DAY))
+        assert other.hear(NOW + 900, lapsed) == []
 
 
 @pytest.mark.parametrize(
@@ -374,6 +380,12 @@ def test_a_match_that_its_engine_did_not_bring_is_found(desk: Desk) -> None:
     match, position = replace(MATCH, buy=digest, deal=number), replace(TRADE, deal=number)
     why = desk.hear(NOW, position, match, function="matchOrders", **shown)
     assert why == [f"matches an order of account {LEFT}, which its engine {buy.engine} did not bring"]
+
+
+def test_a_position_of_a_closed_day_is_found(desk: Desk) -> None:
+    desk.state.closed.add((1, DAY))
+    why = desk.hear(NOW, TRADE, MATCH, function="matchOrders", **SHOWN)
+    assert why == [f"opens a position of day {DAY}, which is closed"]
 
 
 def test_a_match_at_another_price_is_found_where_the_limits_are_shown(desk: Desk) -> None:

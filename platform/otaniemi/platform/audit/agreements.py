@@ -72,5 +72,7 @@ class Agreements:
                 yield f"opens a position in slot {slot}, which is curtailed"
         ahead = now < slot_start(rules, event.slot) and event.day <= day_at(rules, now) + _HORIZON_DAYS
         measured = len(slots) == 1 and slot_end(rules, event.slot) <= now < bills_due(rules, event.day)
+        if not measured and (event.community, event.day) in self._state.closed:
+            yield f"opens a position of day {event.day}, which is closed"
         if not ahead and not measured:
             yield f"opens a position of slot {event.slot} at {now}"

@@ -113,7 +113,7 @@ class Auctions:
         if event.outcome not in (Outcome.WON, Outcome.UNPAID, Outcome.LAPSED):
             return
         lots, rules = terms.lots, self._rules(terms.lots)
-        over = now >= slot_start(rules, lots.slot) or self._is_curtailed(lots)
+        over = now >= slot_start(rules, lots.slot) or self._is_shut(lots)
         full = self._is_full(lots, lots.account)
         if (event.outcome is Outcome.LAPSED) != (over or full):
             yield f"says that bid {event.bid} is {event.outcome.name}, when its slots are {'over' if over else 'open'}"
@@ -150,8 +150,10 @@ class Auctions:
         agreement = Agreement(buyer, seller, form, auction, price, lots.source, lots.slot, wh)
         self._agreed.append(Agreed(lots.community, lots.product, agreement))
 
-    def _is_curtailed(self, lots: Lots) -> bool:
-        return any(
+    def _is_shut(self, lots: Lots) -> bool:
+        """Whether the day was closed or a slot of the lots curtailed."""
+        day = day_of_slot(self._rules(lots), lots.slot)
+        return (lots.community, day) in self._state.closed or any(
             energy and self._state.remaining(lots.community, lots.product, lots.slot + offset) != WHOLE
             for offset, energy in enumerate(lots.wh)
         )
