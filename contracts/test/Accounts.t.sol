@@ -214,6 +214,31 @@ contract AccountsTest is Town {
         vm.assertEq(pot, 5);
     }
 
+    /// @dev Attack "admin abuse": who ends a grant keeps nobody's money in the pot.
+    function test_a_module_whose_grant_ended_takes_nothing_and_gives_back_its_pot() public {
+        vm.prank(address(auction));
+        accounts.debit(abi.encodePacked(HOME, uint64(7)));
+        vm.prank(ADMIN);
+        accounts.grantModule(address(auction), Module.None);
+        vm.warp(block.timestamp + accounts.EXIT_WINDOW());
+        bytes memory refusal = abi.encodeWithSelector(IAccounts.NotModule.selector, auction, Module.Market);
+        vm.startPrank(address(auction));
+        vm.expectRevert(refusal);
+        accounts.debit(abi.encodePacked(HOME, uint64(1)));
+        vm.expectRevert(refusal);
+        accounts.take(HOME, COMMUNITY, DAY, 1);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.InsufficientPot.selector, auction, 8, 7));
+        accounts.credit(abi.encodePacked(HOME, uint64(8)));
+        accounts.credit(abi.encodePacked(HOME, uint64(5)));
+        accounts.reserveFromPot(2);
+        vm.expectRevert(refusal);
+        accounts.credit("");
+        vm.expectRevert(refusal);
+        accounts.reserveFromPot(0);
+        vm.assertEq(accounts.freeOf(HOME), 100e9 - 2);
+        vm.assertEq(accounts.reserve(), 2);
+    }
+
     function testFuzz_a_credit_never_exceeds_the_pot_and_a_debit_never_the_balance(
         uint64 a,
         uint64 b,

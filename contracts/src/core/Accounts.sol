@@ -104,6 +104,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         _;
     }
 
+    /// @dev Who is no module any more still gives back what its pot holds.
+    modifier onlyPots() {
+        if (_roleOf(msg.sender) == Module.None && _modules[msg.sender].pot == 0) {
+            revert NotModule(msg.sender, Module.Market);
+        }
+        _;
+    }
+
     /// @param manager AccessManager that says who is ADMIN and REGISTRAR.
     /// @param token_ Token of all money, 6 decimals.
     /// @param withdrawalDelay_ Time between request and withdrawal [s].
@@ -333,7 +341,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function credit(bytes calldata amounts) external onlyModules {
+    function credit(bytes calldata amounts) external onlyPots {
         uint256 count = Amounts.count(amounts);
         uint32 last = accountCount;
         uint256 total = 0;
@@ -352,7 +360,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function reserveFromPot(uint256 nano) external onlyModules {
+    function reserveFromPot(uint256 nano) external onlyPots {
         _takeFromPot(nano);
         reserve += nano;
         emit Reserved(msg.sender, nano);

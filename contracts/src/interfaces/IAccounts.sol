@@ -178,11 +178,11 @@ interface IAccounts {
     /// @return taken What each account gave, u64 each [nano-token].
     function debit(bytes calldata amounts) external returns (bytes memory taken);
 
-    /// @notice Moves money of the caller's own pot to accounts. Modules only.
+    /// @notice Moves money of the caller's own pot to accounts. Modules, and who was one while its pot is not empty.
     /// @param amounts Each: account u32, money u64 [nano-token].
     function credit(bytes calldata amounts) external;
 
-    /// @notice Moves money of the caller's own pot to the reserve. Modules only.
+    /// @notice Moves money of the caller's own pot to the reserve. Modules, and who was one while its pot is not empty.
     function reserveFromPot(uint256 nano) external;
 
     /// @notice What `lock` would say to a request that locks nothing, the account's free balance, and what limits its key.
