@@ -144,7 +144,7 @@ class CommunityDay:
         for home, (agent, wallet) in enumerate(zip(live.agents, live.wallets, strict=True)):
             metered = agent.deliver(index, int(data.load_wh[home, index]), int(data.pv_wh[home, index]))
             reading = Reading(metered.import_wh, metered.export_wh)
-            live.exchange.oracles.take_reading(wallet.account, slot, reading)
+            live.exchange.oracles.take_reading(wallet.account, live.product, slot, reading)
             seen.append(metered)
         self.outcome.metered.append(seen)
 

@@ -154,7 +154,7 @@ class LiveMarketPlace:
                 member = self._gateway.member(transaction, account)
             domain = self._gateway.contracts.oracle.domain
             check_reading(account, product, slot, reading, signature, member, domain)
-            return self._exchange.oracles.take_reading(account, slot, reading)
+            return self._exchange.oracles.take_reading(account, product, slot, reading)
 
     def send_transaction(self, raw: bytes) -> SentTransaction:
         with self._now():

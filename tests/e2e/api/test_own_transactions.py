@@ -85,7 +85,7 @@ class Place:
         owner = self.accounts.owner_of(account)
         device = DEVICE.address if self.accounts.may_order(account, DEVICE.address) else owner
         pending, taken_from = self.accounts.withdrawal_of(account)
-        member = Member(account, self.deployment.community, owner, device, bytes(32), "Aino")
+        member = Member(account, self.deployment.community, owner, device, {}, "Aino")
         free = self.accounts.free_of(account)
         return AccountState(member, free, pending, taken_from, NonceWindow(), 0, 1)
 

@@ -183,9 +183,9 @@ def test_a_new_reporter_goes_on_with_the_readings_and_rounds_of_the_old(town: To
         subject = gateway.community, gateway.product, METER_KIND, slot
         assert reports.last_round(transaction, *subject) == 0
     home = town.accounts[0]
-    assert not exchange.oracles.take_reading(home, slot, reading_of(town, home, slot))
+    assert not exchange.oracles.take_reading(home, 0, slot, reading_of(town, home, slot))
     with pytest.raises(ConflictingReadingError):
-        exchange.oracles.take_reading(home, slot, Reading(12_345, 0))
+        exchange.oracles.take_reading(home, 0, slot, Reading(12_345, 0))
 
 
 def test_a_keeper_that_died_between_clearing_and_labels_gives_them_out_when_it_is_back(town: Town) -> None:

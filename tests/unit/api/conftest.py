@@ -180,7 +180,7 @@ class FakePlace:
         with self.store.begin() as transaction:
             account = 10 + len(members.of_community(transaction, COMMUNITY))
             members.register(transaction, account, COMMUNITY, owner, self.block)
-            members.approve_meter(transaction, account, keccak(owner.encode()), self.block)
+            members.approve_meter(transaction, account, 0, keccak(owner.encode()), self.block)
             members.rename(transaction, account, name)
         return self.account(account)
 

@@ -32,7 +32,7 @@ def check(
 ) -> None:
     steps = tuple(Step(SLOT + offset, 10_000, 100, source, True) for offset in offsets)
     profile = ProfileOrder(7, 1, 0, 0, False, 0, NOW + 10**6, steps)
-    member = Member(7, 1, owner.address, KEY.address, bytes(32), "Aino", limits)
+    member = Member(7, 1, owner.address, KEY.address, {}, "Aino", limits)
     state = AccountState(member, 10**12, 0, 0, NonceWindow(), 0, 1)
     check_order(profile, sign(KEY.secret, profile_digest(DOMAIN, profile)), state, RULES, DOMAIN, NOW)
 

@@ -35,7 +35,7 @@ from otaniemi.platform.store.markets import MarketLabels, MarketResult
 from otaniemi.platform.store.members import Member
 
 MARKET = Market(1, 0, 469_000, 2)
-MEMBER = Member(7, 1, "0x" + "a" * 40, "0x" + "b" * 40, b"\x07" * 32, "Aino")
+MEMBER = Member(7, 1, "0x" + "a" * 40, "0x" + "b" * 40, {0: b"\x07" * 32}, "Aino")
 LINE = Line(
     7,
     0,
@@ -86,7 +86,8 @@ def trade(transaction: Connection, block: int = 3) -> MarketResult:
 def enter(transaction: Connection, member: Member, block: int = 1) -> None:
     members.register(transaction, member.account, member.community, member.owner, block)
     members.rotate_device(transaction, member.account, member.device, block)
-    members.approve_meter(transaction, member.account, member.meter, block)
+    for product, meter in member.meters.items():
+        members.approve_meter(transaction, member.account, product, meter, block)
     members.rename(transaction, member.account, member.name)
 
 
@@ -105,7 +106,7 @@ def test_members_are_found_by_account_owner_and_community(transaction: Connectio
 
 def test_an_owner_orders_for_a_fresh_account_without_meter_and_name(transaction: Connection) -> None:
     members.register(transaction, 7, 1, MEMBER.owner, 1)
-    fresh = Member(7, 1, MEMBER.owner, MEMBER.owner, members.NO_METER, "account 7")
+    fresh = Member(7, 1, MEMBER.owner, MEMBER.owner, {}, "account 7")
     assert members.get(transaction, 7) == fresh
     members.rotate_device(transaction, 8, MEMBER.device, 2)
     assert members.of_community(transaction, 1) == [fresh]
@@ -114,8 +115,8 @@ def test_an_owner_orders_for_a_fresh_account_without_meter_and_name(transaction:
 def test_a_forgotten_block_leaves_the_keys_that_were_there_before(transaction: Connection) -> None:
     enter(transaction, MEMBER)
     members.rotate_device(transaction, 7, "0x" + "c" * 40, 2)
-    members.approve_meter(transaction, 7, b"\x09" * 32, 3)
-    changed = replace(MEMBER, device="0x" + "c" * 40, meter=b"\x09" * 32)
+    members.approve_meter(transaction, 7, 1, b"\x09" * 32, 3)
+    changed = replace(MEMBER, device="0x" + "c" * 40, meters={0: b"\x07" * 32, 1: b"\x09" * 32})
     assert members.of_community(transaction, 1) == [changed]
     limits = DeviceLimits(2**33, 500, -10, 10)
     members.limit_device(transaction, 7, limits, 4)
@@ -128,7 +129,7 @@ def test_a_forgotten_block_leaves_the_keys_that_were_there_before(transaction: C
     members.rotate_device(transaction, 7, "0x" + "e" * 40, 5)
     assert members.get(transaction, 7) == replace(changed, device="0x" + "e" * 40)
     chain_index.forget_from(transaction, 3)
-    assert members.get(transaction, 7) == replace(changed, meter=MEMBER.meter)
+    assert members.get(transaction, 7) == replace(changed, meters=MEMBER.meters)
     chain_index.forget_from(transaction, 2)
     assert members.get(transaction, 7) == MEMBER
 

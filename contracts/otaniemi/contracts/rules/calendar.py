@@ -138,6 +138,11 @@ class Rules:
         """Slots of a trading day (protocol: n)."""
         return DAY_SECONDS // self.slot_seconds
 
+    @property
+    def traded(self) -> tuple[Product, ...]:
+        """The products that are traded and metered."""
+        return tuple(product for product in Product if self.products >> product & 1)
+
     def to_dict(self) -> dict[str, Any]:
         """The rules as JSON holds them."""
         return asdict(self) | {

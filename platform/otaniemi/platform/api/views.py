@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from otaniemi.contracts.rules.calendar import Rules, first_slot, slot_start
+from otaniemi.contracts.rules.calendar import Product, Rules, first_slot, slot_start
 from otaniemi.contracts.rules.clearing import Result, fill_leaf, traded
 from otaniemi.contracts.rules.merkle import verify
 from otaniemi.contracts.rules.orders import Order
@@ -151,7 +151,7 @@ class AccountView(Form):
             name=member.name,
             owner=member.owner,
             device=member.device,
-            meter=to_hex(member.meter),
+            meter=to_hex(member.meters.get(Product.ELECTRICITY, bytes(32))),
             free_nano=state.free_nano,
             withdrawal=withdrawal,
             nonce=NonceView(base=state.nonces.base, window=state.nonces.window, next=state.next_nonce),

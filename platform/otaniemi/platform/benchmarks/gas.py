@@ -244,7 +244,7 @@ def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
 
 def _meter(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
     for wallet in wallets:
-        exchange.oracles.take_reading(wallet.account, slot, Reading(QUANTITY, 0))
+        exchange.oracles.take_reading(wallet.account, exchange.gateway.product, slot, Reading(QUANTITY, 0))
     exchange.oracles.report_meters(slot)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.rules.calendar import (
     MAX_LEAD_SECONDS,
-    Product,
     Rules,
     day_of_slot,
     nomination_batch_gate,
@@ -296,9 +295,8 @@ def check_signature(digest: bytes, signature: bytes, member: Member) -> str:
 def _check_place(community: int, product: int, member: Member, rules: Rules) -> None:
     if community != member.community:
         raise RefusedError("community", community, f"{member.community}, the account's")
-    if not rules.products >> product & 1:
-        traded = ", ".join(str(int(known)) for known in Product if rules.products >> known & 1)
-        raise RefusedError("product", product, traded)
+    if product not in rules.traded:
+        raise RefusedError("product", product, ", ".join(str(int(known)) for known in rules.traded))
 
 
 def _check_limits(step: Step, limits: DeviceLimits, now: int, where: str) -> None:

@@ -6,7 +6,7 @@ from otaniemi.contracts.rules.calendar import Rules, day_at, tariff_deadline
 from otaniemi.contracts.rules.price_packages import MAX_AHEAD, PackageBook, PackageChoice
 from otaniemi.contracts.rules.signing import Domain
 from otaniemi.platform.services.admission import RefusedError, check_binding
-from otaniemi.platform.store.members import NO_METER, Member
+from otaniemi.platform.store.members import Member
 
 
 def check_choice(
@@ -76,5 +76,5 @@ def _check_package(choice: PackageChoice, book: PackageBook, member: Member) -> 
         direction = "feed-in" if choice.feed_in else "import"
         valid = ", ".join(map(str, offered)) or "none, as none is offered"
         raise RefusedError("package", choice.package, f"one that is offered for {direction}: {valid}")
-    if member.meter == NO_METER:
+    if choice.product not in member.meters:
         raise RefusedError("account", choice.account, "one with an approved meter")

@@ -31,7 +31,9 @@ class Gateway:
     Attributes
     ----------
     rules : Rules
-    community, product : int
+    community : int
+    product : int
+        What its packages and the agents of its homes are about; orders, meters and bills are of any.
     contracts : Contracts
         Typed bindings.
     store : Store

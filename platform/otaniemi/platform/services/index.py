@@ -78,8 +78,8 @@ def index_events(
                 members.limit_device(transaction, account, event.limits, block)
             case events.OwnerChanged(account, owner):
                 members.hand_over(transaction, account, owner, block)
-            case events.MeterApproved(account, _, meter):
-                members.approve_meter(transaction, account, meter, block)
+            case events.MeterApproved(account, product, meter):
+                members.approve_meter(transaction, account, product, meter, block)
             case continuous.Matched():
                 terms = event.buy, event.sell, event.quantity, event.price
                 trades.append(limits.Trade(origin, len(trades), *terms, block))

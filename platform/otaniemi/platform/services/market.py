@@ -86,7 +86,8 @@ class MarketService:
         """Enter the markets of ``slots`` with their gates, so that people see them before the first order."""
         gateway, rules = self._gateway, self._gateway.rules
         wanted = [
-            Market(gateway.community, gateway.product, slot, session)
+            Market(gateway.community, product, slot, session)
+            for product in rules.traded
             for slot in slots
             for session in range(len(rules.sessions))
         ]
@@ -106,10 +107,16 @@ class MarketService:
         gateway = self._gateway
         gateway.catch_up()
         with gateway.store.read() as transaction:
-            waiting = intake.waiting_orders(transaction, gateway.community, gateway.product, session)
-        if not waiting:
+            waiting = {
+                product: intake.waiting_orders(transaction, gateway.community, product, session)
+                for product in gateway.rules.traded
+            }
+        calls = [
+            call for product, orders in waiting.items() for call in self._batches(product, session, orders)
+        ]
+        if not calls:
             return []
-        found = gateway.send([(self._relayer, call) for call in self._batches(session, waiting)])
+        found = gateway.send([(self._relayer, call) for call in calls])
         skipped = [event for event in found if isinstance(event, events.OrderSkipped)]
         reasons = [(event.account, event.nonce, SkipReason(event.reason)) for event in skipped]
         block = gateway.sender.chain.head().number
@@ -195,8 +202,8 @@ class MarketService:
             progress = advance(progress, part, lo, hi)
         return calls, progress, last
 
-    def _batches(self, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
-        gateway, auction = self._gateway, self._gateway.contracts.call_auction
+    def _batches(self, product: int, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
+        auction, community = self._gateway.contracts.call_auction, self._gateway.community
         profiles: list[bytes] = []
         singles: defaultdict[Market, list[bytes]] = defaultdict(list)
         calls: list[Call] = []
@@ -207,16 +214,12 @@ class MarketService:
                 singles[order.market].append(order.wire(signature))
                 continue
             if profiles and steps + len(order.steps) > STEPS_PER_TRANSACTION:
-                calls.append(
-                    auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles))
-                )
+                calls.append(auction.relay_profiles(community, product, session, b"".join(profiles)))
                 profiles, steps = [], 0
             profiles.append(order.wire(signature))
             steps += len(order.steps)
         if profiles:
-            calls.append(
-                auction.relay_profiles(gateway.community, gateway.product, session, b"".join(profiles))
-            )
+            calls.append(auction.relay_profiles(community, product, session, b"".join(profiles)))
         for market, wires in singles.items():
             for first in range(0, len(wires), ORDERS_PER_TRANSACTION):
                 calls.append(

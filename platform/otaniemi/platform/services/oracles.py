@@ -13,6 +13,8 @@ from otaniemi.oracles.reporters import Reporter, TariffSource, report_meters, re
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import days, members, readings, reports
 
+_EVERY_PRODUCT = 0
+"""Where rounds of prices, which are those of all products, are noted."""
 _ESTIMATE_DAYS = 8
 """Silent meters are estimated from readings that are no older."""
 
@@ -44,21 +46,23 @@ class OracleService:
         salt_seed: bytes,
     ) -> None:
         self._gateway, self._sender = gateway, sender
-        self._feeds = [MeterFeed(gateway.rules) for _ in reporter_keys]
-        domain = gateway.contracts.oracle.domain
-        self._reporters = [
-            Reporter(key, domain, gateway.community, gateway.product, tariffs, feed, salt_seed)
-            for key, feed in zip(reporter_keys, self._feeds, strict=True)
-        ]
-        rules = gateway.rules
+        rules, domain = gateway.rules, gateway.contracts.oracle.domain
         first = slot_at(rules, gateway.clock.now) - _ESTIMATE_DAYS * rules.slots_per_day
-        with gateway.store.read() as transaction:
-            for taken in readings.taken_since(transaction, gateway.product, first):
-                for feed in self._feeds:
-                    feed.restore(*taken)
+        self._feeds: dict[int, list[MeterFeed]] = {}
+        self._reporters: dict[int, list[Reporter]] = {}
+        for product in rules.traded:
+            feeds = self._feeds[product] = [MeterFeed(rules) for _ in reporter_keys]
+            self._reporters[product] = [
+                Reporter(key, domain, gateway.community, product, tariffs, feed, salt_seed)
+                for key, feed in zip(reporter_keys, feeds, strict=True)
+            ]
+            with gateway.store.read() as transaction:
+                for taken in readings.taken_since(transaction, product, first):
+                    for feed in feeds:
+                        feed.restore(*taken)
 
-    def take_reading(self, account: int, slot: int, reading: Reading) -> bool:
-        """Hand the reading of an account's meter to every reporter; True when it is new.
+    def take_reading(self, account: int, product: int, slot: int, reading: Reading) -> bool:
+        """Hand the reading of an account's meter of a product to every reporter; True when it is new.
 
         Raises
         ------
@@ -66,9 +70,9 @@ class OracleService:
             Implausible, too early, too late, or in conflict with one already taken.
         """
         now = self._gateway.clock.now
-        new = [feed.take(account, slot, reading, now) for feed in self._feeds]
+        new = [feed.take(account, slot, reading, now) for feed in self._feeds[product]]
         with self._gateway.store.begin() as transaction:
-            readings.add_reading(transaction, self._gateway.product, slot, account, reading, now)
+            readings.add_reading(transaction, product, slot, account, reading, now)
         return any(new)
 
     def report_tariff(self, feed: Feed, day: int) -> None:
@@ -77,8 +81,9 @@ class OracleService:
         Each call is another round, as no reporter signs two values in one.
         """
         gateway, oracle = self._gateway, self._gateway.contracts.oracle
-        number = self._round(feed, day, oracle.tariff_mark(gateway.community, feed, day))
-        signed = report_tariff(self._reporters, gateway.rules.quorum, feed, day, number)
+        number = self._round(_EVERY_PRODUCT, feed, day, oracle.tariff_mark(gateway.community, feed, day))
+        reporters = next(iter(self._reporters.values()))
+        signed = report_tariff(reporters, gateway.rules.quorum, feed, day, number)
         call = oracle.report_tariff(signed.report, signed.signatures, self._base(feed, day))
         gateway.send([(self._sender, call)])
 
@@ -89,45 +94,45 @@ class OracleService:
             self.report_tariff(feed, day)
 
     def report_meters(self, slot: int) -> None:
-        """Put the meter root of ``slot`` on the chain; a silent meter is estimated and marked.
+        """Put the meter roots of ``slot`` on the chain, one a product; a silent meter is estimated and marked.
 
         Each call is another round, as no reporter signs two values in one. Slots before it that were reported here and
         whose reports the chain lost are reported again while it takes them.
         """
-        self._report_meters(slot)
-        for earlier in range(slot - 1, -1, -1):
-            if meter_deadline(self._gateway.rules, earlier) <= self._gateway.clock.now:
-                break
-            if self._is_lost(earlier):
-                self._report_meters(earlier)
+        for product in self._feeds:
+            self._report_meters(product, slot)
+            for earlier in range(slot - 1, -1, -1):
+                if meter_deadline(self._gateway.rules, earlier) <= self._gateway.clock.now:
+                    break
+                if self._is_lost(product, earlier):
+                    self._report_meters(product, earlier)
 
-    def _is_lost(self, slot: int) -> bool:
+    def _is_lost(self, product: int, slot: int) -> bool:
         gateway = self._gateway
-        place = gateway.community, gateway.product
+        place = gateway.community, product
         with gateway.store.read() as transaction:
             begun = reports.last_round(transaction, *place, METER_KIND, slot)
         return begun is not None and gateway.contracts.oracle.meter_mark(*place, slot) is None
 
-    def _report_meters(self, slot: int) -> None:
+    def _report_meters(self, product: int, slot: int) -> None:
         gateway = self._gateway
         with gateway.store.read() as transaction:
             everyone = members.of_community(transaction, gateway.community)
-        metered = [member.account for member in everyone if member.meter != members.NO_METER]
+        metered = [member.account for member in everyone if product in member.meters]
         oracle = gateway.contracts.oracle
-        mark = oracle.meter_mark(gateway.community, gateway.product, slot)
-        number = self._round(METER_KIND, slot, mark)
+        number = self._round(product, METER_KIND, slot, oracle.meter_mark(gateway.community, product, slot))
         signed = report_meters(
-            self._reporters, gateway.rules.quorum, gateway.community, gateway.product, slot, metered, number
+            self._reporters[product], gateway.rules.quorum, gateway.community, product, slot, metered, number
         )
         # Kept first: what a root on the chain commits to is never lost.
         with gateway.store.begin(durable=True) as transaction:
             reports.keep_leaves(transaction, signed.report, signed.leaves)
         gateway.send([(self._sender, oracle.report_meters(signed.report, signed.signatures))])
 
-    def _round(self, kind: int, at: int, mark: ReportMark | None) -> int:
+    def _round(self, product: int, kind: int, at: int, mark: ReportMark | None) -> int:
         """The round of the next report on a feed and day or a slot: after all that were begun here and the chain's."""
         gateway = self._gateway
-        subject = gateway.community, gateway.product, kind, at
+        subject = gateway.community, product, kind, at
         with gateway.store.begin(durable=True) as transaction:
             begun = reports.last_round(transaction, *subject)
             number = max(-1 if begun is None else begun, -1 if mark is None else mark.round) + 1

@@ -37,32 +37,32 @@ class ScheduleService:
             return intake.receive_nomination(transaction, nomination, signature, now)
 
     def flush(self) -> list[events.NominationSkipped]:
-        """Put every nomination that waits on the chain, one batch per trading day; what it skipped comes back."""
+        """Put every nomination that waits on the chain, a batch per product and day; what it skipped comes back."""
         gateway = self._gateway
         gateway.catch_up()
         with gateway.store.read() as transaction:
-            waiting = intake.waiting_nominations(transaction, gateway.community, gateway.product)
-        by_day: defaultdict[int, list[intake.SubmittedNomination]] = defaultdict(list)
+            waiting = [
+                entry
+                for product in gateway.rules.traded
+                for entry in intake.waiting_nominations(transaction, gateway.community, product)
+            ]
+        batches: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
         for entry in waiting:
-            by_day[day_of_slot(gateway.rules, entry.nomination.slot)].append(entry)
+            nomination = entry.nomination
+            place = nomination.product, day_of_slot(gateway.rules, nomination.slot)
+            batches[place].append(nomination.wire(entry.signature))
         calls = [
-            gateway.contracts.schedules.nominate_batch(
-                gateway.community,
-                gateway.product,
-                day,
-                b"".join([entry.nomination.wire(entry.signature) for entry in entries]),
-            )
-            for day, entries in sorted(by_day.items())
+            gateway.contracts.schedules.nominate_batch(gateway.community, *place, b"".join(wires))
+            for place, wires in sorted(batches.items())
         ]
         found = gateway.send([(self._relayer, call) for call in calls])
         skipped = [event for event in found if isinstance(event, events.NominationSkipped)]
         if skipped:
-            reasons = {(event.account, event.seq): event.reason for event in skipped}
-            rejected = [
-                (entry.nomination, reasons[entry.nomination.account, entry.nomination.seq])
-                for entry in waiting
-                if (entry.nomination.account, entry.nomination.seq) in reasons
-            ]
+            reasons = {(event.product, event.account, event.seq): event.reason for event in skipped}
+            sent = {
+                (one.product, one.account, one.seq): one for one in (entry.nomination for entry in waiting)
+            }
+            rejected = [(sent[key], reason) for key, reason in reasons.items() if key in sent]
             block = gateway.sender.chain.head().number
             with gateway.store.begin() as transaction:
                 intake.nominations_skipped(transaction, rejected, block)

@@ -6,6 +6,7 @@ challenge.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -83,18 +84,20 @@ class SettlementService:
             A report is missing, or its leaves are not in the store.
         """
         gateway, oracle, found = self._gateway, self._gateway.contracts.oracle, {}
-        for slot in slots_of_day(gateway.rules, day):
-            place = gateway.community, gateway.product, slot
+        for product, slot in itertools.product(gateway.rules.traded, slots_of_day(gateway.rules, day)):
+            place = gateway.community, product, slot
             report = oracle.meter_root(*place)
             if report is None:
-                raise SettlementError(f"day {day}: meters of slot {slot} are not reported yet")
+                raise SettlementError(
+                    f"day {day}: meters of product {product} in slot {slot} are not reported yet"
+                )
             with gateway.store.read() as transaction:
                 leaves = reports.leaves_of(transaction, *place, report.root)
             if leaves is None:
                 raise SettlementError(
                     f"day {day}: the leaves of meter root 0x{report.root.hex()} are not known"
                 )
-            found[gateway.product, slot] = leaves
+            found[int(product), slot] = leaves
         return found
 
     def facts(self, day: int) -> DayFacts:
@@ -113,9 +116,10 @@ class SettlementService:
             imbalance = days.tariff(transaction, gateway.community, Feed.IMBALANCE, day)
             if retail is None or imbalance is None:
                 raise SettlementError(f"day {day}: its tariffs are not reported yet")
+            places = [(gateway.community, int(product)) for product in rules.traded]
             books = {}
-            for state in markets.between(
-                transaction, gateway.community, gateway.product, slots.start, slots.stop
+            for state in itertools.chain.from_iterable(
+                markets.between(transaction, *place, slots.start, slots.stop) for place in places
             ):
                 book = Book.of_records(markets.records_of(transaction, state.market))
                 if not len(book):
@@ -127,9 +131,16 @@ class SettlementService:
                 if state.result.labels is not None:
                     clearing = label(book, clearing)
                 books[state.market] = book, clearing
-            batches = days.nomination_batches(transaction, gateway.community, gateway.product, day)
+            batches = {
+                product: days.nomination_batches(transaction, community, product, day)
+                for community, product in places
+            }
             reported = days.tariff(transaction, gateway.community, Feed.REFERENCE, day)
-            opened = positions.positions_of_day(transaction, gateway.community, gateway.product, day)
+            opened = {
+                key: own
+                for place in places
+                for key, own in positions.positions_of_day(transaction, *place, day).items()
+            }
             own = {member.account for member in members.of_community(transaction, gateway.community)}
         reference = reported.prices if reported else None
         listed = {leaf.account for reported_leaves in leaves.values() for leaf in reported_leaves}
@@ -138,7 +149,7 @@ class SettlementService:
             community=gateway.community,
             day=day,
             markets=books,
-            batches={gateway.product: batches},
+            batches=batches,
             meters=leaves,
             retail=retail.prices,
             imbalance=imbalance.prices,
@@ -154,9 +165,9 @@ class SettlementService:
         gateway, contract = self._gateway, self._gateway.contracts.positions
         if not contract.curtailed_slots(gateway.community, day):
             return {}
-        product = gateway.product
         remaining = {
-            (product, slot): contract.remaining(gateway.community, product, slot)
+            (int(product), slot): contract.remaining(gateway.community, product, slot)
+            for product in gateway.rules.traded
             for slot in slots_of_day(gateway.rules, day)
         }
         return {place: permille for place, permille in remaining.items() if permille < WHOLE}
@@ -166,16 +177,16 @@ class SettlementService:
     ) -> dict[tuple[int, int, int], HomePackages]:
         """What packages cover of homes that have any."""
         gateway, contract = self._gateway, self._gateway.contracts.price_packages
-        product, found = gateway.product, {}
+        found: dict[tuple[int, int, int], HomePackages] = {}
         if not contract.package_count():
             return {}
-        for account in accounts:
+        for product, account in itertools.product(gateway.rules.traded, accounts):
             if not any(contract.package_at(account, product, feed_in, day) for feed_in in (False, True)):
                 continue
             for at, slot in enumerate(slots_of_day(gateway.rules, day)):
                 spot = None if reference is None else reference[at][0]
                 prices = contract.prices_at(gateway.community, account, product, day, at, spot)
-                found[product, account, slot] = prices
+                found[int(product), account, slot] = prices
         return found
 
     def propose(self, bills: Bills) -> int:

@@ -6,6 +6,7 @@ before. Names are private and stay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -15,12 +16,10 @@ from otaniemi.contracts.rules.keys import DeviceLimits
 from otaniemi.platform.store.database import insert
 from otaniemi.platform.store.schema import members, names
 
-NO_METER = bytes(32)
-
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account of a community; addresses are checksummed, ``meter`` is the meter's 32-byte id.
+    """An account of a community; addresses are checksummed, ``meters`` the 32-byte ids of its meters by product.
 
     ``limits`` are those of the device key, None where there are none.
     """
@@ -29,7 +28,7 @@ class Member:
     community: int
     owner: str
     device: str
-    meter: bytes
+    meters: Mapping[int, bytes]
     name: str
     limits: DeviceLimits | None = None
 
@@ -48,7 +47,7 @@ def register(transaction: Connection, account: int, community: int, owner: str, 
             "owner": owner,
             "device": owner,
             "limits": None,
-            "meter": NO_METER,
+            "meters": {},
         },
         block,
     )
@@ -69,9 +68,13 @@ def hand_over(transaction: Connection, account: int, owner: str, block: int) -> 
     _change(transaction, account, {"owner": owner}, block)
 
 
-def approve_meter(transaction: Connection, account: int, meter: bytes, block: int) -> None:
-    """Note the meter of ``account`` that ``block`` brought."""
-    _change(transaction, account, {"meter": meter}, block)
+def approve_meter(transaction: Connection, account: int, product: int, meter: bytes, block: int) -> None:
+    """Note the meter of ``account`` for a product that ``block`` brought."""
+    member = get(transaction, account)
+    if member is not None:
+        meters = {**member.meters, product: meter}
+        texts = {str(product): meter.hex() for product, meter in meters.items()}
+        _change(transaction, account, {"meters": texts}, block)
 
 
 def rename(transaction: Connection, account: int, name: str) -> None:
@@ -100,7 +103,7 @@ _later = members.alias()
 _NEWEST = members.c.block == (
     select(func.max(_later.c.block)).where(_later.c.account == members.c.account).scalar_subquery()
 )
-_KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "limits", "meter"))
+_KEPT = tuple(members.c[name] for name in ("account", "community", "owner", "device", "limits", "meters"))
 _MEMBERS = (
     select(*_KEPT, names.c.name)
     .outerjoin(names, names.c.account == members.c.account)
@@ -116,7 +119,7 @@ def _members(transaction: Connection, condition: ColumnElement[bool]) -> list[Me
             row.community,
             row.owner,
             row.device,
-            row.meter,
+            {int(product): bytes.fromhex(meter) for product, meter in row.meters.items()},
             row.name or f"account {row.account}",
             row.limits and DeviceLimits(*row.limits),
         )

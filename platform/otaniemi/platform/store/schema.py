@@ -46,9 +46,9 @@ members = Table(
     Column("owner", String(42), nullable=False, index=True),
     Column("device", String(42), nullable=False),
     Column("limits", JSON(none_as_null=True), nullable=True),
-    Column("meter", LargeBinary(32), nullable=False),
+    Column("meters", JSON, nullable=False),
 )
-"""An account as each block that changed it left it; the newest row counts."""
+"""An account as each block that changed it left it; the newest row counts. ``meters`` are hexadecimal, by product."""
 
 markets = Table(
     "markets",
