@@ -21,6 +21,7 @@ from otaniemi.platform.api.auctions.desk import AuctionDesk
 from otaniemi.platform.api.contracts.desk import ContractDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
+from otaniemi.platform.api.series.desk import SeriesDesk
 from otaniemi.platform.api.services import (
     AccountState,
     BillStage,
@@ -54,6 +55,7 @@ class LiveMarketPlace:
         self._entered: set[int] = set()
         self._tended_block, self._due = -1, 0
         self.auctions = AuctionDesk(exchange.auctions, self._gateway.rules, self._now)
+        self.series = SeriesDesk(exchange.series, self._gateway.rules, self._now)
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
         self.packages = PackageDesk(exchange.packages, self._now)
         self.contracts = ContractDesk(exchange.contracts, self._now)
@@ -68,6 +70,8 @@ class LiveMarketPlace:
 
     def live(self) -> None:
         """Take the timeline's actions as they fall due, until none is left or the clock is stopped."""
+        with self._now():
+            self._tend()
         while self.step():
             pass
 

@@ -1,4 +1,4 @@
-"""People auction lots over HTTP in a community that lives its day: from an offer to the audited bill."""
+"""People trade lots over HTTP in a community that lives its day, in auctions and standard contracts, up to audit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.block_series import margins
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.dutch_auction import DutchTerms
 from otaniemi.contracts.rules.sealed_auction import SealedTerms
@@ -18,6 +19,7 @@ from otaniemi.platform import cli
 from otaniemi.platform.api.auctions.messages import SealedView
 from otaniemi.platform.api.form import to_hex
 from otaniemi.platform.client import MarketClient, RefusedByServerError
+from otaniemi.platform.forms.block import standard_series
 from otaniemi.platform.kept_bids import BidFile
 from otaniemi.platform.keys import derive_key
 
@@ -41,6 +43,53 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     with served(tmp_path_factory.mktemp("market"), days=1) as day:
         joined = [day.join(0, "Aino"), day.join(1, "Eino", PANEL.address), day.join(2, "Veera")]
         yield Street(day, tuple(key for key, _ in joined), tuple(account for _, account in joined))
+
+
+def test_a_standard_contract_is_traded_and_delivered(
+    street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day, (aino, eino, _) = street.day, street.accounts
+    client, exchange = day.client, day.exchange
+    [number] = exchange.series.list_series([standard_series(exchange, (2, 5), day.number, day.number)])
+    owners = {f"{account}.json": key for account, key in zip(street.accounts, street.keys, strict=True)}
+    monkeypatch.setattr("httpx.Client", lambda **_options: client._http)
+    monkeypatch.setattr(client._http, "close", lambda: None)
+    monkeypatch.setattr("otaniemi.platform.cli.series.open_key", lambda path: owners[path.name])
+    monkeypatch.setenv("OTANIEMI_RECEIPTS", str(tmp_path / "receipts.jsonl"))
+
+    def run(*words: str, account: int | None = None) -> str:
+        whose = [] if account is None else ["--account", str(account), "--wallet", f"{account}.json"]
+        result = CliRunner().invoke(cli.app, [*words, *whose, "--url", "http://x"])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    [view] = client.series()
+    assert (view.series, view.state, view.total_wh, view.mark_day) == (number, "open", 300, day.number)
+    lots = ["--series", str(number), "--lots", "3"]
+    sold = run("series", "sell", *lots, "--price", "60000", "--source", "pv", account=aino)
+    assert "standing, 3 lots stand; traded nothing yet" in sold
+    listed = " ".join(run("series", "list").split())
+    assert f"02:00-05:00 300 {view.mark} - 60000" in listed
+    bought = run("series", "buy", *lots, "--price", "70000", account=eino)
+    assert "filled, 0 lots stand; traded 3 at 60000" in bought
+    assert f"series {number}" in run("limit", "list", "--account", str(aino))
+
+    [deal] = client.deals(eino)
+    secured = margins(exchange.series.series(number).terms, 60_000, view.mark or 0, 900)
+    assert (deal.state, deal.next_day, deal.lots, deal.price) == ("open", day.number, 3, 60_000)
+    assert (deal.buyer.margin, deal.seller.margin) == (secured.initial(True), secured.initial(False))
+    assert "buy" in run("series", "deals", "--account", str(eino))
+    assert client.top_up_margin(deal.deal) == deal
+    day.live_until(day.now + 3600)
+    delivered = client.deal(deal.deal)
+    assert (delivered.state, delivered.delivered, delivered.buyer.margin) == ("over", day.number, 0)
+    assert "over" in run("series", "margin", "--deal", str(deal.deal))
+    first = exchange.first_slot
+    assert {slot - first: wh for slot, wh in day.traded(aino, day.number).items() if slot < first + 6} == {
+        2: -300,
+        3: -300,
+        4: -300,
+    }
 
 
 def test_a_sealed_auction_goes_from_the_offer_to_the_instruction(street: Street, tmp_path: Path) -> None:
@@ -86,7 +135,8 @@ def test_a_sealed_auction_goes_from_the_offer_to_the_instruction(street: Street,
         (veera, "won", 1, 70_000),
     ]
     assert [one.auction for one in client.auctions_of(veera)] == [offered.auction]
-    assert day.traded(eino, day.number) == {slot: 500, slot + 1: 600}
+    traded = day.traded(eino, day.number)
+    assert (traded[slot], traded[slot + 1]) == (500, 600)
 
 
 def test_who_does_not_reveal_loses_the_deposit_half_to_who_offers(street: Street, tmp_path: Path) -> None:
@@ -206,7 +256,7 @@ def test_the_command_line_offers_bids_waits_and_takes(
     assert f"dutch auction {number}: 1 lots at" in run("list", "--account", eino).output
 
 
-def test_what_was_auctioned_is_billed_and_holds(street: Street, tmp_path: Path) -> None:
+def test_what_was_traded_is_billed_and_holds(street: Street, tmp_path: Path) -> None:
     day, (aino, eino, veera) = street.day, street.accounts
     client = day.client
     day.live_until(day.now + 4 * 86_400)
@@ -216,13 +266,18 @@ def test_what_was_auctioned_is_billed_and_holds(street: Street, tmp_path: Path) 
         account: {
             line.slot - day.exchange.first_slot: (line.trade_wh, line.trade_money)
             for line in bill.lines
-            if line.slot - day.exchange.first_slot in (12, 17, 18)
+            if line.slot - day.exchange.first_slot in (3, 12, 17, 18)
         }
         for account, bill in bills.items()
     }
     assert traded == {
-        aino: {12: (0, 0), 17: (-750, -750 * 70_000), 18: (-900, -900 * 70_000)},
-        eino: {12: (-400, -400 * 60_000), 17: (500, 500 * 70_000), 18: (600, 600 * 70_000)},
-        veera: {12: (400, 400 * 60_000), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
+        aino: {3: (-300, -300 * 60_000), 12: (0, 0), 17: (-750, -750 * 70_000), 18: (-900, -900 * 70_000)},
+        eino: {
+            3: (300, 300 * 60_000),
+            12: (-400, -400 * 60_000),
+            17: (500, 500 * 70_000),
+            18: (600, 600 * 70_000),
+        },
+        veera: {3: (0, 0), 12: (400, 400 * 60_000), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
     }
     assert day.findings(tmp_path / "run") == []

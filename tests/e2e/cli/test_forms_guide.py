@@ -97,6 +97,7 @@ def test_the_commands_for_a_running_market_get_as_far_as_asking_it(
         "contract",
         "bid",
         "limit",
+        *["series"] * 2,
         *["auction"] * 4,
     ]
     for command in others:

@@ -79,7 +79,8 @@ class FakePlace:
         self.limit_chain = LimitChain(RULES, self.domain("ContinuousMarket"), defaultdict(lambda: FREE))
         gateway: Any = FakeGateway(self.limit_chain, self.store, self)
         self.continuous = ContinuousService(gateway, gateway, gateway, ENGINE)
-        self.auctions: Any = None  # auctions are tested on the real contracts
+        self.auctions: Any = None  # these two are tested on the real contracts
+        self.series: Any = None
         self.limits = LimitDesk(self.continuous, COMMUNITY, lambda: nullcontext(self.now))
         with self.store.begin() as transaction:
             gates = [

@@ -9,6 +9,8 @@ from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.lots import Lots
 from otaniemi.contracts.rules.signing import Domain
 
+from ...support.rules import HOURLY
+
 SALE = DutchTerms(
     Lots(4, 1, 0, True, 1, 4, 100, (100, 200)),
     start_price=500_000,
@@ -56,3 +58,14 @@ def test_every_field_of_a_take_is_signed() -> None:
     changed = {name: getattr(take, name) + 1 for name in DutchTake.__slots__}
     digests = {replace(take, **{name: value}).digest(domain) for name, value in changed.items()}
     assert len(digests | {take.digest(domain)}) == 7
+
+
+def test_times_in_the_past_or_too_late_are_refused_before_they_are_sent() -> None:
+    latest = 469_843 * 3_600 - HOURLY.nomination_direct_lead - 1
+    lots = replace(SALE.lots, slot=469_843)
+    terms = replace(SALE, lots=lots, begin=latest - 600, until=latest)
+    terms.check(HOURLY, latest - 600)
+    with pytest.raises(FieldError, match=r"^begin is"):
+        terms.check(HOURLY, latest - 599)
+    with pytest.raises(FieldError, match=r"^until is"):
+        replace(terms, until=latest + 1).check(HOURLY, latest - 600)

@@ -9,6 +9,8 @@ from otaniemi.contracts.rules.calendar import Rules
 from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.lots import Lots
 
+from ...support.rules import HOURLY
+
 LOTS = Lots(account=4, community=1, product=0, selling=True, source=1, count=4, slot=100, wh=(100, 0, 200))
 
 
@@ -45,3 +47,22 @@ def test_a_field_out_of_range_is_named(field: str, value: int) -> None:
 def test_lots_without_energy_or_beyond_range_are_refused(wh: tuple[int, ...]) -> None:
     with pytest.raises(FieldError, match="wh"):
         replace(LOTS, wh=wh)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"product": 1}, "product"),
+        ({"slot": 469_824}, "slot"),
+        ({"slot": 470_038, "wh": (100,)}, "slot"),
+        ({"slot": 469_844}, "number of slots"),
+        ({"wh": (20_001,)}, "wh"),
+    ],
+)
+def test_lots_that_nobody_could_trade_are_refused_before_they_are_sent(change: Any, field: str) -> None:
+    now = 469_824 * 3_600 + 1  # on day 19,576 of slots 469,822 to 469,845
+    lots = replace(LOTS, slot=469_843)
+    lots.check(HOURLY, now)
+    replace(lots, slot=470_037, wh=(20_000,)).check(HOURLY, now)
+    with pytest.raises(FieldError, match=rf"^{field} is"):
+        replace(lots, **change).check(HOURLY, now)

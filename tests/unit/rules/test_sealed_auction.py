@@ -7,6 +7,7 @@ import pytest
 from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.lots import Lots
 from otaniemi.contracts.rules.sealed_auction import (
+    LEAST_TIME,
     Revealed,
     SealedBid,
     SealedTerms,
@@ -14,6 +15,8 @@ from otaniemi.contracts.rules.sealed_auction import (
     forfeit,
 )
 from otaniemi.contracts.rules.signing import Domain
+
+from ...support.rules import HOURLY
 
 SALE = SealedTerms(
     Lots(4, 1, 0, True, 1, 1, 100, (100, 200)),
@@ -101,3 +104,15 @@ def test_bad_terms_and_bids_are_refused() -> None:
         SealedBid(1, 5, 0, 1, bytes(31))
     with pytest.raises(FieldError, match="lots is 0"):
         SealedBid(1, 5, 0, 0, bytes(32))
+
+
+def test_times_that_leave_none_to_reveal_or_settle_are_refused_before_they_are_sent() -> None:
+    start = 469_843 * 3_600
+    latest = start - HOURLY.nomination_batch_lead - LEAST_TIME
+    lots = replace(SALE.lots, slot=469_843)
+    terms = replace(SALE, lots=lots, commit_until=latest - LEAST_TIME, reveal_until=latest)
+    terms.check(HOURLY, terms.commit_until - 1)
+    with pytest.raises(FieldError, match=r"^commit_until is"):
+        replace(terms, commit_until=terms.commit_until - 1).check(HOURLY, terms.commit_until - 1)
+    with pytest.raises(FieldError, match=r"^reveal_until is"):
+        replace(terms, reveal_until=latest + 1).check(HOURLY, start - 7_200)

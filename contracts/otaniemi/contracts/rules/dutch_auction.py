@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from otaniemi.contracts.rules.calendar import Rules, slot_start
 from otaniemi.contracts.rules.errors import FieldError, within
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.lots import Lots
@@ -60,6 +61,19 @@ class DutchTerms:
             raise FieldError("time", time, f"{self.begin} .. {self.until}")
         moved = abs(self.end_price - self.start_price) * (time - self.begin) // (self.until - self.begin)
         return self.start_price - moved if self.lots.selling else self.start_price + moved
+
+    def check(self, rules: Rules, now: int) -> None:
+        """Refuse what the contract would refuse to create at ``now`` [Unix s]; see ``Lots.check``.
+
+        Raises
+        ------
+        FieldError
+            It begins before now, or does not end before nominations close.
+        """
+        self.lots.check(rules, now)
+        latest = slot_start(rules, self.lots.slot) - rules.nomination_direct_lead - 1
+        within("until", self.until, now + 1, latest)
+        within("begin", self.begin, now, self.until - 1)
 
     def as_struct(self) -> tuple[Any, ...]:
         """The terms as the contract takes them."""

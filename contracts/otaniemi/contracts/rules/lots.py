@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from otaniemi.contracts.rules.calendar import Rules, Source
+from otaniemi.contracts.rules.calendar import Rules, Source, day_at, day_of_slot, slots_of_day
 from otaniemi.contracts.rules.errors import FieldError, within
 from otaniemi.contracts.rules.orders import U8, U16, U32, lock
+
+HORIZON_DAYS = 8
+"""Lots are offered at most so many trading days ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,22 @@ class Lots:
     def taker_lock(self, rules: Rules, price: int, lots: int) -> int:
         """What an account locks that takes ``lots`` at ``price`` [micro-token/kWh]. [nano-token]"""
         return lock(rules, self.selling, price, self.total_wh * lots)
+
+    def check(self, rules: Rules, now: int) -> None:
+        """Refuse what the contracts would refuse to offer at ``now`` [Unix s], by the rules of the lots' day.
+
+        Raises
+        ------
+        FieldError
+            The product is not traded, a slot is too large, or the slots are of several days or too far ahead.
+        """
+        if not rules.products >> self.product & 1:
+            raise FieldError("product", self.product, "one that the community trades")
+        day, latest = day_of_slot(rules, self.slot), day_at(rules, now) + HORIZON_DAYS
+        within("slot", self.slot, now // rules.slot_seconds + 1, slots_of_day(rules, latest)[-1])
+        last = slots_of_day(rules, day)[-1]
+        within("number of slots", len(self.wh), 1, last - self.slot + 1)
+        within("wh", max(self.wh), 1, rules.connection_limit_wh)
 
     def as_struct(self) -> tuple[Any, ...]:
         """The lots as the contracts take them."""

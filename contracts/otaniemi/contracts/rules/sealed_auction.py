@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
+from otaniemi.contracts.rules.calendar import Rules, slot_start
 from otaniemi.contracts.rules.errors import FieldError, within
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.lots import Lots
@@ -65,6 +66,19 @@ class SealedTerms:
         within("deposit", self.deposit, 1, U64)
         within("commit_until", self.commit_until, 0, _LAST_TIME - LEAST_TIME)
         within("reveal_until", self.reveal_until, self.commit_until + LEAST_TIME, _LAST_TIME)
+
+    def check(self, rules: Rules, now: int) -> None:
+        """Refuse what the contract would refuse to create at ``now`` [Unix s]; see ``Lots.check``.
+
+        Raises
+        ------
+        FieldError
+            Bids are not taken any more, or winners could not be settled before nominations close.
+        """
+        self.lots.check(rules, now)
+        latest = slot_start(rules, self.lots.slot) - rules.nomination_batch_lead - LEAST_TIME
+        within("reveal_until", self.reveal_until, now + LEAST_TIME + 1, latest)
+        within("commit_until", self.commit_until, now + 1, self.reveal_until - LEAST_TIME)
 
     def as_struct(self) -> tuple[Any, ...]:
         """The terms as the contract takes them."""

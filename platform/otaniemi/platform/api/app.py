@@ -32,6 +32,7 @@ from otaniemi.platform.api.parameters import (
     Product,
     router_for,
 )
+from otaniemi.platform.api.series.routes import series_routes
 from otaniemi.platform.api.services import MarketPlace
 from otaniemi.platform.api.views import (
     AccountView,
@@ -76,6 +77,7 @@ def create_app(place: MarketPlace) -> FastAPI:
     app.include_router(package_routes(place.packages))
     app.include_router(auction_routes(place.auctions))
     app.include_router(contract_routes(place.contracts, place.deployment.rules, lambda: place.present().now))
+    app.include_router(series_routes(place.series))
     return app
 
 

@@ -22,6 +22,7 @@ from otaniemi.platform.api.auctions.desk import AuctionDesk
 from otaniemi.platform.api.contracts.desk import ContractDesk
 from otaniemi.platform.api.limits.desk import LimitDesk
 from otaniemi.platform.api.packages.desk import PackageDesk
+from otaniemi.platform.api.series.desk import SeriesDesk
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.services.admission import AccountState, NotFoundError, RefusedError
 from otaniemi.platform.store.intake import Submission, SubmittedNomination
@@ -160,6 +161,10 @@ class MarketPlace(Protocol):
     @property
     def contracts(self) -> ContractDesk:
         """Bilateral contracts."""
+
+    @property
+    def series(self) -> SeriesDesk:
+        """Standard contracts."""
 
     @property
     def devnet(self) -> bool:

@@ -19,6 +19,7 @@ from otaniemi.platform.cli import (
     market,
     packages,
     prosumer,
+    series,
     serve,
     simulate,
 )
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (simulate, audit, home, market, serve, prosumer, limits, packages, contracts, auctions):
+for group in (simulate, audit, home, market, serve, prosumer, limits, packages, contracts, auctions, series):
     group.register(app)
 app.add_typer(bench.app, name="bench")
 

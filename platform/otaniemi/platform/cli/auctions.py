@@ -133,11 +133,11 @@ def sealed(
     from otaniemi.contracts.rules.units import micro_of_eur, nano_of_micro
 
     with connect(url) as client:
-        offered = _lots(client, account, side, slot, slots, quantity, lots, source)
+        key, offered = open_key(wallet), _lots(client, account, side, slot, slots, quantity, lots, source)
         until = int(client.community().now.timestamp()) + 60 * minutes
         nano = nano_of_micro(micro_of_eur(deposit))
         terms = SealedTerms(offered, pay_as_bid, reserve, nano, until, until + 60 * reveal_minutes)
-        view = client.offer_sealed(open_key(wallet), terms, again)
+        view = client.offer_sealed(key, terms, again)
     _print_offer(view, json, f"takes bids until {_time(view.commit_until, client.rules)}")
 
 
@@ -152,7 +152,7 @@ def dutch(
     end_price: Annotated[int, typer.Option(help="Last price: lower when you sell, higher when you buy.")],
     slots: Slots = 1,
     lots: Count = 1,
-    begin_in: Annotated[int, typer.Option(min=1, help="Minutes until the first price.")] = 1,
+    begin_in: Annotated[int, typer.Option(min=1, help="Minutes until the first price.")] = 5,
     minutes: Annotated[int, typer.Option(min=1, help="From the first to the last price.")] = 10,
     source: OfferSource = SourceName.GRID,
     again: Again = False,
@@ -167,10 +167,10 @@ def dutch(
     from otaniemi.contracts.rules.dutch_auction import DutchTerms
 
     with connect(url) as client:
-        offered = _lots(client, account, side, slot, slots, quantity, lots, source)
+        key, offered = open_key(wallet), _lots(client, account, side, slot, slots, quantity, lots, source)
         begin = int(client.community().now.timestamp()) + 60 * begin_in
         terms = DutchTerms(offered, start_price, end_price, begin, begin + 60 * minutes)
-        view = client.offer_dutch(open_key(wallet), terms, again)
+        view = client.offer_dutch(key, terms, again)
     _print_offer(view, json, f"begins at {_time(view.begin, client.rules)}")
 
 

@@ -86,23 +86,29 @@ def place(
 
 @app.command("list")
 def list_orders(account: AccountNumber, url: Url = LOCAL, json: Json = False) -> None:
-    """List the latest limit orders with what they traded; +: on its way to the chain.
+    """List the latest limit orders with what they traded, in Wh, of a series in lots; +: on its way to the chain.
 
     Example: `otaniemi limit list --account 16`
     """
+    from otaniemi.contracts.rules.continuous import SERIES
+
     with connect(url) as client:
         found, rules = client.limits(account), client.rules
     if json:
         print_json([order.model_dump(mode="json") for order in found])
         return
-    table = Table("order", "nonce", "state", Column("slot", no_wrap=True), "side", "limit", "Wh", "traded")
+    table = Table(
+        "order", "nonce", "state", Column("slot", no_wrap=True), "side", "limit", "quantity", "traded"
+    )
     for order in found:
         terms = order.terms
         table.add_row(
             str(order.receipt.sequence),
             str(terms.nonce),
             order.state + (f" ({order.removed})" if order.removed else ""),
-            start_of(rules, terms.instrument),
+            f"series {terms.instrument ^ SERIES}"
+            if terms.instrument & SERIES
+            else start_of(rules, terms.instrument),
             "buy" if terms.buy else "sell",
             str(terms.price),
             str(terms.quantity),

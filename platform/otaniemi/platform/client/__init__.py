@@ -19,6 +19,7 @@ from otaniemi.platform.client.limits import Limits
 from otaniemi.platform.client.markets import Markets
 from otaniemi.platform.client.orders import Orders
 from otaniemi.platform.client.packages import Packages
+from otaniemi.platform.client.series import StandardContracts
 
 __all__ = [
     "MarketClient",
@@ -29,5 +30,5 @@ __all__ = [
 ]
 
 
-class MarketClient(Markets, Orders, Limits, Packages, Contracts, Auctions, Delivery):
+class MarketClient(Markets, Orders, Limits, Packages, Contracts, Auctions, StandardContracts, Delivery):
     """A connection to one market, with every kind of request; `Connection` says what it takes."""

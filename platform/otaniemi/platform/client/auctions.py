@@ -91,12 +91,15 @@ class Auctions(Connection):
 
         Raises
         ------
+        FieldError
+            The chain would refuse it: field, value and what is valid.
         TransactionFailedError
             The chain refused it.
         """
         standing = None if again else self._offered_sealed(terms)
         if standing is not None:
             return standing
+        terms.check(self.rules, int(self.community().now.timestamp()))
         self._transact(key, "SealedAuction", "create", terms.as_struct(), gas=OFFER_GAS)
         return _there(self._offered_sealed(terms), terms.lots)
 
@@ -105,6 +108,7 @@ class Auctions(Connection):
         standing = None if again else self._offered_dutch(terms)
         if standing is not None:
             return standing
+        terms.check(self.rules, int(self.community().now.timestamp()))
         self._transact(key, "DutchAuction", "create", terms.as_struct(), gas=OFFER_GAS)
         return _there(self._offered_dutch(terms), terms.lots)
 

@@ -115,6 +115,22 @@ class SeriesService:
             numbers = self._gateway.subjects_of(transaction, BLOCKS, ("BlockTraded",), account)
             return [self._stand(transaction, number) for number in numbers[:count]]
 
+    def call_margin(self, number: int) -> DealStand:
+        """Bring the margins of a deal to what the mark asks for, as far as both sides' free balances go.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such deal.
+        """
+        self._mark()
+        stand = self.deal(number)
+        for buyer in (True, False):
+            if self._needs_call(stand, buyer):
+                self._gateway.send_one(self._keeper, self._contract.call_margin(number, buyer))
+                stand = self.deal(number)
+        return stand
+
     def tend(self) -> None:
         """Mark, deliver, call for margin and close what is due; what the chain refuses waits for the next time."""
         self._gateway.catch_up()
