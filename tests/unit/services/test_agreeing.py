@@ -29,7 +29,7 @@ from otaniemi.platform.services.admission import AccountState, RefusedError
 from otaniemi.platform.services.choices import check_choice
 from otaniemi.platform.services.contract_states import Stage, contract_states
 from otaniemi.platform.services.contract_terms import check_terms
-from otaniemi.platform.store.members import NO_METER, Member
+from otaniemi.platform.store.members import Member
 
 from ...support.rules import HOURLY as RULES
 
@@ -37,7 +37,7 @@ OWNER, DEVICE = Key(b"\x07" * 32), Key(b"\x08" * 32)
 DOMAIN = Domain(31_337, "0x" + "11" * 20)
 DAY = 19_576
 MORNING = day_start(RULES, DAY) + 6 * 3_600
-HOME = Member(7, 1, OWNER.address, DEVICE.address, b"\x01" * 32, "Aino")
+HOME = Member(7, 1, OWNER.address, DEVICE.address, {0: b"\x01" * 32}, "Aino")
 LIMITED = replace(HOME, limits=DeviceLimits(MORNING + 10**6, 10**6, 0, 10**6))
 
 
@@ -91,7 +91,7 @@ def test_a_choice_within_notice_and_window_passes() -> None:
         (
             1,
             DAY + 5,
-            {"member": replace(HOME, meter=NO_METER)},
+            {"member": replace(HOME, meters={})},
             "account is 7; valid is one with an approved",
         ),
         (1, DAY + 5, {"key": DEVICE, "member": LIMITED}, "signature is that of a limited device key"),
@@ -159,7 +159,7 @@ def test_terms_that_the_chain_would_not_conclude_are_refused_by_field(
 
 def test_a_party_without_a_meter_is_refused() -> None:
     with pytest.raises(RefusedError, match="buyer is 8; valid is an account with an approved meter"):
-        check_terms(TERMS, account(7), account(8, meter=NO_METER), (), RULES, MORNING)
+        check_terms(TERMS, account(7), account(8, meters={}), (), RULES, MORNING)
 
 
 def test_contracts_stand_as_the_chain_said() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from otaniemi.contracts.rules.bilateral import BilateralTerms
 from otaniemi.contracts.rules.calendar import Rules, day_at
 from otaniemi.platform.services.admission import AccountState, RefusedError
-from otaniemi.platform.store.members import NO_METER
 
 
 def check_terms(
@@ -39,7 +38,7 @@ def check_terms(
         account = state.member.account
         if state.member.community != terms.community:
             raise RefusedError("community", terms.community, f"{state.member.community}, the {side}'s")
-        if state.member.meter == NO_METER:
+        if terms.product not in state.member.meters:
             raise RefusedError(side, account, "an account with an approved meter")
         if account in paying and terms.fee > state.free_nano:
             valid = f"at most {state.free_nano} nano-token, what is free of account {account}"
