@@ -33,17 +33,18 @@ def check_terms(
     FieldError
         Product, price or profile are not of the community.
     """
-    paying = set(payers)
-    for side, state in (("seller", seller), ("buyer", buyer)):
-        account = state.member.account
+    paying, parties = set(payers), (("seller", seller), ("buyer", buyer))
+    for side, state in parties:
         if state.member.community != terms.community:
             raise RefusedError("community", terms.community, f"{state.member.community}, the {side}'s")
+    terms.check(rules)
+    for side, state in parties:
+        account = state.member.account
         if terms.product not in state.member.meters:
             raise RefusedError(side, account, "an account with an approved meter")
         if account in paying and terms.fee > state.free_nano:
             valid = f"at most {state.free_nano} nano-token, what is free of account {account}"
             raise RefusedError("fee", terms.fee, valid)
-    terms.check(rules)
     tomorrow = day_at(rules, now) + 1
     if terms.from_day < tomorrow:
         raise RefusedError("from_day", terms.from_day, f"{tomorrow} or later")
