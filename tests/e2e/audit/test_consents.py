@@ -28,12 +28,29 @@ from otaniemi.contracts.rules.signing import (
     nomination_digest,
     profile_digest,
     sign,
+    tariff_digest,
 )
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport
 from otaniemi.platform.audit.findings import HIDDEN, WALLETS, AuditReport
 from otaniemi.platform.audit.replay import Replay
 from otaniemi.platform.audit.steps import Step, steps_of
 
-from .small_day import ADMIN, COMMUNITY, DAY, DEVICE, FIRST, FOREVER, HOMES, A, B, C, D, SmallDay
+from .small_day import (
+    ADMIN,
+    COMMUNITY,
+    DAY,
+    DEVICE,
+    FIRST,
+    FOREVER,
+    HOMES,
+    REPORTERS,
+    RETAIL,
+    A,
+    B,
+    C,
+    D,
+    SmallDay,
+)
 
 KEYS = dict(zip((A, B, C, D), HOMES, strict=True))
 WALLET = D + 1
@@ -88,6 +105,14 @@ class AgreeingDay(SmallDay):
         self._contract()
         self._match()
         self._order_through_the_forwarder()
+        oracle = self.contract(bindings.Oracle)
+        report = TariffReport(COMMUNITY, Feed.RETAIL, DAY, RETAIL)
+        signatures = [sign(key.secret, tariff_digest(oracle.domain, report)) for key in REPORTERS[:2]]
+        self.sender.send(ADMIN, self.through(oracle.report_tariff(report, b"".join(signatures))))
+        after = replace(report, day=DAY + 1)
+        signatures = [sign(key.secret, tariff_digest(oracle.domain, after)) for key in REPORTERS[:2]]
+        base = report.packed_prices()
+        self.sender.send(ADMIN, oracle.report_tariff(after, b"".join(signatures), base))
 
     def _open_wallet(self) -> None:
         wallet = self.sender.create(ADMIN, YES_MAN, "deploy")
@@ -196,7 +221,7 @@ def agreed() -> Agreed:
 def test_everybody_agreed_and_what_only_the_contracts_saw_is_counted(agreed: Agreed) -> None:
     replay = agreed.walk(agreed.steps)
     assert replay.findings == []
-    assert (replay.counts[WALLETS], replay.counts[HIDDEN]) == (1, 5)
+    assert (replay.counts[WALLETS], replay.counts[HIDDEN]) == (1, 6)
     skipped = [event for step in agreed.steps for event in step.events if isinstance(event, e.OrderSkipped)]
     assert len(skipped) == 1
     assert len(agreed.day.books) == 0
@@ -204,7 +229,7 @@ def test_everybody_agreed_and_what_only_the_contracts_saw_is_counted(agreed: Agr
     for account in (A, B, C, D, WALLET):
         assert agreed.day.accounts.free_of(account) == replay.state.ledger.free[account]
     last = AuditReport((), replay.counts).as_lines()[-1]
-    assert last.endswith("1 signatures of wallets, 5 events of calls through other contracts.")
+    assert last.endswith("1 signatures of wallets, 6 events of calls through other contracts.")
 
 
 @pytest.mark.parametrize(
@@ -283,6 +308,16 @@ def test_a_key_that_acts_beyond_its_limits_is_found(agreed: Agreed, limits: dict
 
     found = agreed.wrong("setLimitedDeviceKey", tighter)
     assert any(f"binds account {D} by a signature of {LIMITED.address}" in text for text in found)
+
+
+def test_a_report_that_other_reporters_signed_is_found(agreed: Agreed) -> None:
+    def forge(step: Step) -> Step:
+        kept = step.arguments["signatures"][:64]
+        forged = kept + sign(ADMIN.secret, bytes(32))
+        return replace(step, arguments={**step.arguments, "signatures": forged})
+
+    [why] = agreed.wrong("reportTariff", forge)
+    assert why.startswith(f"says that {REPORTERS[0].address}, {REPORTERS[1].address} signed; it was ")
 
 
 def test_another_choice_than_the_signed_one_is_found(agreed: Agreed) -> None:

@@ -30,6 +30,7 @@ from otaniemi.contracts.rules.price_packages import Band, PackageTerms
 from otaniemi.contracts.rules.references import Kind
 from otaniemi.platform.audit.alone import DELAY
 from otaniemi.platform.audit.audit import audit_account, audit_run, evidence_of_run
+from otaniemi.platform.audit.findings import HIDDEN
 from otaniemi.platform.audit.published import Published
 from otaniemi.platform.audit.replay import Replay
 from otaniemi.platform.audit.steps import steps_of
@@ -241,3 +242,14 @@ def test_a_day_that_nobody_bills_is_settled_trade_by_trade(tmp_path: Path) -> No
     for path in (tmp_path / "run" / "leaves").glob("bills-*"):
         path.unlink()
     assert audit_run(tmp_path / "run").findings == ()
+    # Paid through another contract, which hides what was shown, it is taken as the contract says.
+    blocks = day.chain.blocks(0, day.chain.head().number)
+    steps = [
+        replace(step, contract="", function="", arguments={}) if "Alone" in step.function else step
+        for step in steps_of(blocks, day.deployment.addresses)
+    ]
+    hidden = Replay(day.deployment, None)
+    hidden.run(steps)
+    assert hidden.findings == []
+    paid = sum(isinstance(event, e.PaidAlone) for step in steps for event in step.events)
+    assert hidden.counts[HIDDEN] == paid > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.payout import alone_credit
 from otaniemi.contracts.rules.references import Kind, Reference
 from otaniemi.platform.audit.days import trades_on
+from otaniemi.platform.audit.findings import HIDDEN
 from otaniemi.platform.audit.state import State
 from otaniemi.platform.audit.steps import Step
 
@@ -24,10 +26,15 @@ _Place = tuple[int, int, int, int]
 
 
 class Alone:
-    """Follows days that were settled without bills."""
+    """Follows days that were settled without bills.
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    Once a call through another contract paid trades of a day that no calldata names, what is paid of it is taken as the
+    contract says, and counted.
+    """
+
+    def __init__(self, state: State, counts: Counter[str]) -> None:
+        self._state, self._counts = state, counts
+        self._unseen: set[tuple[int, int]] = set()
         self._pots: dict[tuple[int, int], int] = {}
         self._paid: set[tuple[int, int, int, _Place]] = set()
 
@@ -46,9 +53,14 @@ class Alone:
     def paid(self, event: e.PaidAlone, step: Step) -> Iterable[str]:
         """Trades named by the call are paid once each, then the parties their fees."""
         rules, key = self._rules(event.community, event.day), (event.community, event.day)
-        expected = [e.Credit(*entry) for entry in self._entries(rules, event, step)]
-        if list(event.entries) != expected:
-            yield f"says {event.entries}; by the trades it is {expected}"
+        if step.contract != MODULE:
+            self._unseen.add(key)
+        if key in self._unseen:
+            self._counts[HIDDEN] += 1
+        else:
+            expected = [e.Credit(*entry) for entry in self._entries(rules, event, step)]
+            if list(event.entries) != expected:
+                yield f"says {event.entries}; by the trades it is {expected}"
         for entry in event.entries:
             self._state.ledger.credit(MODULE, entry.account, entry.nano)
         self._pots[key] -= sum(entry.nano for entry in event.entries)

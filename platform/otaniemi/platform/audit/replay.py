@@ -84,7 +84,7 @@ class Replay:
         self._consents = Consents(self.state, self._domains, self.counts)
         self._created: set[str] = set()
         self._names = {address: name for name, address in deployment.addresses.items()}
-        self._alone = alone = Alone(self.state)
+        self._alone = alone = Alone(self.state, self.counts)
         agreements, demands = Agreements(self.state), Demands(self.state)
         self._handlers: Mapping[type[e.Event], Callable[[Any, Step], Iterable[str]]] = {
             e.Transfer: self._transfer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -26,6 +26,7 @@ from otaniemi.contracts.rules.reports import (
 )
 from otaniemi.contracts.rules.signing import Domain, address_bytes, meter_digest, recover, tariff_digest
 from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
+from otaniemi.platform.audit.findings import HIDDEN
 from otaniemi.platform.audit.published import Published
 from otaniemi.platform.audit.state import State
 from otaniemi.platform.audit.steps import Step
@@ -88,13 +89,13 @@ class Reports:
         key = event.community, event.feed, event.day
         last = self._known.get(key)
         former = last.mark if last else None
-        rules, signatures = (
-            self._state.rules_at(event.community, event.day),
-            self._signatures(step, "reportTariff"),
-        )
-        if rules is None or signatures is None:
-            yield "reports a tariff without showing who signed it"
+        rules = self._state.rules_at(event.community, event.day)
+        if rules is None:
+            yield f"reports a tariff of community {event.community}, which has no rules"
             return
+        yield from self._wrong_signers(
+            step, "reportTariff", tariff_digest(self._domain, report), event.signers
+        )
         same = last is not None and isinstance(last.report, TariffReport) and last.report.prices == prices
         before = self._base(event.community, event.feed, event.day)
         confirmed = same and former is not None and former.status == ReportStatus.QUARANTINED
@@ -107,10 +108,9 @@ class Reports:
             yield f"feed {event.feed} of day {event.day} {'jumps and counts' if waits else 'waits without a jump'}"
         if isinstance(event, e.TariffQuarantined) and event.base_day != before:
             yield f"holds feed {event.feed} of day {event.day} against day {event.base_day}, not {before}"
-        mark = _mark(rules, event.round, signatures, step.time if waits else 0)
-        fault = fault_of_tariff(
-            rules, self._domain, report, signatures, step.time, former
-        ) or fault_of_succession(former, same, mark)
+        mark = _mark(rules, event.round, event.signers, step.time if waits else 0)
+        fault = _fault_of_tariff(rules, report, step.time, former)
+        fault = fault or _fault_of_quorum(rules, event.signers) or fault_of_succession(former, same, mark)
         yield from (fault,) if fault else ()
         self._keep(key, Known(report, mark))
 
@@ -122,15 +122,16 @@ class Reports:
         last = self._known.get(key)
         former = last.mark if last else None
         rules = self._state.rules_of_slot(event.community, event.product, event.slot)
-        signatures = self._signatures(step, "reportMeters")
-        if rules is None or signatures is None:
-            yield "reports meters without showing who signed them"
+        if rules is None:
+            yield f"reports meters of product {event.product} in slot {event.slot}, where nothing is traded"
             return
+        yield from self._wrong_signers(
+            step, "reportMeters", meter_digest(self._domain, report), event.signers
+        )
         same = last is not None and replace(last.report, round=event.round) == report
-        mark = _mark(rules, event.round, signatures, 0)
-        fault = fault_of_meters(
-            rules, self._domain, report, signatures, step.time, former
-        ) or fault_of_succession(former, same, mark)
+        mark = _mark(rules, event.round, event.signers, 0)
+        fault = _fault_of_meters(rules, report, step.time, former)
+        fault = fault or _fault_of_quorum(rules, event.signers) or fault_of_succession(former, same, mark)
         yield from (fault,) if fault else ()
         self._keep(key, Known(report, mark))
         if self._published and event.community == self._community:
@@ -236,22 +237,24 @@ class Reports:
         _, kind, index = key
         return tariff_window(rules, kind, index) if kind < METER_KIND else meter_window(rules, index)
 
-    def _signatures(self, step: Step, function: str) -> bytes | None:
+    def _wrong_signers(self, step: Step, function: str, digest: bytes, told: Sequence[str]) -> Iterator[str]:
+        """Who signed a report, where the calldata shows it, must be who the event says."""
         if step.function != function:
-            return None
+            self._counts[HIDDEN] += 1
+            return
         signatures: bytes = step.arguments["signatures"]
-        self._counts["signatures"] += len(signatures) // SIGNATURE_BYTES
-        return signatures
+        parts = [signatures[at : at + SIGNATURE_BYTES] for at in range(0, len(signatures), SIGNATURE_BYTES)]
+        self._counts["signatures"] += len(parts)
+        try:
+            signers = [recover(digest, part) for part in parts]
+        except SignatureError as error:
+            yield str(error)
+            return
+        if signers != [*told]:
+            yield f"says that {', '.join(told)} signed; it was {', '.join(signers)}"
 
 
-def fault_of_tariff(
-    rules: Rules,
-    domain: Domain,
-    report: TariffReport,
-    signatures: bytes,
-    now: int,
-    last: ReportMark | None = None,
-) -> str | None:
+def _fault_of_tariff(rules: Rules, report: TariffReport, now: int, last: ReportMark | None) -> str | None:
     """Why the oracle should not have taken a tariff report at ``now``, after the ``last`` one; None when it should."""
     opens, closes = next_window(rules, tariff_window(rules, report.feed, report.day), last)
     if not opens <= now < closes:
@@ -260,17 +263,10 @@ def fault_of_tariff(
         report.check(rules)
     except FieldError as error:
         return str(error)
-    return _fault_of_quorum(rules, tariff_digest(domain, report), signatures)
+    return None
 
 
-def fault_of_meters(
-    rules: Rules,
-    domain: Domain,
-    report: MeterReport,
-    signatures: bytes,
-    now: int,
-    last: ReportMark | None = None,
-) -> str | None:
+def _fault_of_meters(rules: Rules, report: MeterReport, now: int, last: ReportMark | None) -> str | None:
     """Why the oracle should not have taken a meter report at ``now``, after the ``last`` one; None when it should."""
     opens, closes = next_window(rules, meter_window(rules, report.slot), last)
     if not opens <= now < closes:
@@ -278,21 +274,16 @@ def fault_of_meters(
     most = report.count * rules.connection_limit_wh
     if max(report.import_wh, report.export_wh) > most:
         return f"the meters of slot {report.slot} say more than {most} Wh, which their connections carry"
-    return _fault_of_quorum(rules, meter_digest(domain, report), signatures)
+    return None
 
 
-def _mark(rules: Rules, number: int, signatures: bytes, since: int) -> ReportMark:
+def _mark(rules: Rules, number: int, signers: Sequence[str], since: int) -> ReportMark:
     """The mark of a fresh report; in quarantine where it has a ``since``."""
     status = ReportStatus.QUARANTINED if since else ReportStatus.COUNTING
-    return ReportMark(status, number, len(rules.reporters) - len(signatures) // SIGNATURE_BYTES, since)
+    return ReportMark(status, number, len(rules.reporters) - len(signers), since)
 
 
-def _fault_of_quorum(rules: Rules, digest: bytes, signatures: bytes) -> str | None:
-    parts = [signatures[at : at + SIGNATURE_BYTES] for at in range(0, len(signatures), SIGNATURE_BYTES)]
-    try:
-        signers = [recover(digest, part) for part in parts]
-    except SignatureError as error:
-        return str(error)
+def _fault_of_quorum(rules: Rules, signers: Sequence[str]) -> str | None:
     strangers = [signer for signer in signers if signer not in rules.reporters]
     if strangers:
         return f"{strangers[0]} signed and is no reporter"
