@@ -68,14 +68,8 @@ def compile_all() -> dict[str, dict[str, Any]]:
         ``abi``, ``bytecode`` and ``deployedBytecode`` (0x-hex), ``compiler`` and ``sourceHash``
         (SHA-256 over compiler settings and all sources).
     """
-    units = sources(list(CONTRACTS.values()))
-    request = {
-        "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in units.items()},
-        "settings": _settings(),
-    }
-    output = compile_standard(request, solc_binary=SOLC)
-    digest = sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    output = compile_standard(_request(), solc_binary=SOLC)
+    digest = source_hash()
     artifacts = {}
     for name, unit in CONTRACTS.items():
         contract = output["contracts"][unit][name]
@@ -88,6 +82,11 @@ def compile_all() -> dict[str, dict[str, Any]]:
             "sourceHash": digest,
         }
     return artifacts
+
+
+def source_hash() -> str:
+    """SHA-256 over compiler settings and all sources: what every committed artifact must name."""
+    return sha256(json.dumps(_request(), sort_keys=True).encode()).hexdigest()
 
 
 def text_of(artifact: dict[str, Any]) -> str:
@@ -120,6 +119,16 @@ def main() -> int:
         _file(name).write_text(text_of(artifact), encoding="utf-8")
         print(f"{name}: {(len(artifact['deployedBytecode']) - 2) // 2} bytes")
     return 0
+
+
+def _request() -> dict[str, Any]:
+    """What the compiler is asked."""
+    units = sources(list(CONTRACTS.values()))
+    return {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in units.items()},
+        "settings": _settings(),
+    }
 
 
 def _settings() -> dict[str, Any]:
