@@ -106,6 +106,8 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
 
     /// @dev Who is no module any more still gives back what its pot holds.
     modifier onlyPots() {
+        // A pot of exactly 0 is what refuses: who holds nothing has nothing to give back.
+        // slither-disable-next-line incorrect-equality
         if (_roleOf(msg.sender) == Module.None && _modules[msg.sender].pot == 0) {
             revert NotModule(msg.sender, Module.Market);
         }

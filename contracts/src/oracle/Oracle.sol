@@ -275,7 +275,8 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         if (tariffHash(community, RETAIL, day) == 0 || tariffHash(community, IMBALANCE, day) == 0) {
             return false;
         }
-        // [15] Anyone ends a challenge that nobody decided.
+        // [15] Anyone ends a challenge that nobody decided. The status is an enumeration.
+        // slither-disable-next-line incorrect-equality
         if (_markOf(community, REFERENCE, day).status == ReportStatus.Challenged) return false;
         Rules memory rules = _communities.rulesAt(community, day);
         uint256 slots = DAY / rules.slotSeconds;
