@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_choice_signed_at_home_stands_on_the_chain_once(served: Served, homes:
     assert (side.package, side.next_package, side.next_from) == (0, 4, served.day + 1)
     assert (feed_in.next_package, feed_in.package) == (0, 0)
     assert client.choose_package(AINO_DEVICE, aino, 4)[0] == side
-    assert client.choose_package(AINO_DEVICE, aino, 4, served.day + 1)[0] == side
+    assert client.choose_package(AINO_DEVICE, aino, 4, served.day + 1, directly=True)[0] == side
     assert client.community().block == head + 1
     contract = served.exchange.gateway.contracts.price_packages
     assert contract.package_at(aino, 0, False, served.day + 1) == 4
@@ -130,6 +129,7 @@ def test_the_command_line_lists_chooses_leaves_publishes_and_withdraws(
     assert "valid is 90000" in run("publish", *shop, "--price", "cheap", code=1)
     assert "--from-day is soon" in run("choose", *mine, "--package", "4", "--from-day", "soon", code=1)
     assert "feed-in: standard tariff today" in run("leave", *mine, "--feed-in")
+    assert "package 3 from" in run("choose", *mine, "--package", "3", "--directly")
 
 
 def share(served: Served, homes: tuple[int, int], **changed: Any) -> ContractView:
@@ -211,14 +211,19 @@ def test_a_proposal_of_the_chain_is_accepted_here_and_a_revoked_one_never(
         client.accept_contract(EINO, eino, revoked.digest)
     with pytest.raises(FieldError, match="contract is 'revoked'"):
         client.end_contract(AINO, aino, revoked.digest)
-    spot = (*(0,) * 15, 500, *(0,) * 8)
-    elsewhere = replace(revoked.terms.terms(), salt=4, spot=True, price=1_000, share_permille=0, profile=spot)
-    client._transact(AINO, "BilateralContracts", "propose", elsewhere.as_struct(), aino)
-    [open_one] = [view for view in client.contracts(eino) if view.terms.salt == 4]
+    spot: dict[str, Any] = {"spot": True, "price": 1_000, "share_permille": 0, "key": AINO, "salt": 4}
+    profile = (*(0,) * 15, 500, *(0,) * 8)
+    first, open_one = (
+        share(served, homes, profile=profile, directly=True, valid_to=served.now + wait, **spot)
+        for wait in (600, 900)
+    )
     assert (open_one.state, open_one.proposed_by) == ("proposed", aino)
+    assert first == open_one
+    assert open_one in client.contracts(eino)
     # The prices of the next day can still be challenged, so nothing is delivered yet.
-    agreed = client.accept_contract(EINO, eino, open_one.digest)
-    assert (agreed.state, agreed.delivered) == ("agreed", 0)
+    for _ in range(2):
+        agreed = client.accept_contract(EINO, eino, open_one.digest, directly=True)
+        assert (agreed.state, agreed.deal, agreed.delivered) == ("agreed", 2, 0)
 
 
 def test_the_command_line_proposes_accepts_lists_and_ends(

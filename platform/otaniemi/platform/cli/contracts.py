@@ -11,6 +11,7 @@ from otaniemi.platform.cli.output import console, print_json
 from otaniemi.platform.cli.remote import (
     LOCAL,
     AccountNumber,
+    Directly,
     Json,
     Side,
     SourceName,
@@ -65,7 +66,7 @@ def list_contracts(account: AccountNumber, url: Url = LOCAL, json: Json = False)
         last = terms.to_day if view.last_day is None else view.last_day
         table.add_row(
             _name(view),
-            f"{view.state}\nby me" if view.proposed_by == account else view.state,
+            f"{view.state}\nby me" if (view.state, view.proposed_by) == ("proposed", account) else view.state,
             f"{other}\n{_energy(terms)}",
             f"spot {terms.price:+d}" if terms.spot else str(terms.price),
             f"{date_of(terms.from_day)}\n{date_of(last)}",
@@ -99,6 +100,7 @@ def propose(
     ] = 0,
     source: Annotated[SourceName, typer.Option(help="What the energy comes from.")] = SourceName.PV,
     hours: Annotated[float, typer.Option(min=0.1, help="How long it may be accepted.")] = 24,
+    directly: Directly = False,
     salt: Annotated[int | None, typer.Option(min=0, help="To repeat a proposal safely: its number.")] = None,
     url: Url = LOCAL,
     json: Json = False,
@@ -132,21 +134,29 @@ def propose(
             fee=nano_of_micro(micro_of_eur(fee)),
             salt=salt,
             valid_to=now + round(hours * 3600),
+            directly=directly,
         )
     _tell(view, json)
 
 
 @app.command()
 def accept(
-    account: AccountNumber, wallet: Wallet, contract: ContractText, url: Url = LOCAL, json: Json = False
+    account: AccountNumber,
+    wallet: Wallet,
+    contract: ContractText,
+    directly: Directly = False,
+    url: Url = LOCAL,
+    json: Json = False,
 ) -> None:
     """Sign a proposed contract too: it is brought to the chain, and delivers by itself.
+
+    Only what was proposed `--directly` can be accepted so.
 
     Example: `otaniemi contract accept --account 17 --wallet me.json --contract 0x5a17c0de`
     """
     with connect(url) as client:
         view = _contract(client, account, contract)
-        _tell(client.accept_contract(open_key(wallet), account, view.digest), json)
+        _tell(client.accept_contract(open_key(wallet), account, view.digest, directly), json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from otaniemi.platform.cli.remote import (
     LOCAL,
     NANO_PER_EUR,
     AccountNumber,
+    Directly,
     Json,
     Url,
     Wallet,
@@ -84,6 +85,7 @@ def choose(
     wallet: Wallet,
     package: PackageNumber,
     from_day: FromDay = None,
+    directly: Directly = False,
     url: Url = LOCAL,
     json: Json = False,
 ) -> None:
@@ -95,7 +97,7 @@ def choose(
     """
     with connect(url) as client:
         day = None if from_day is None else day_of(from_day, "--from-day")
-        _tell(client.choose_package(open_key(wallet), account, package, day), json)
+        _tell(client.choose_package(open_key(wallet), account, package, day, directly), json)
 
 
 @app.command()
@@ -104,6 +106,7 @@ def leave(
     wallet: Wallet,
     feed_in: Direction = False,
     from_day: FromDay = None,
+    directly: Directly = False,
     url: Url = LOCAL,
     json: Json = False,
 ) -> None:
@@ -113,7 +116,7 @@ def leave(
     """
     with connect(url) as client:
         day = None if from_day is None else day_of(from_day, "--from-day")
-        _tell(client.leave_package(open_key(wallet), account, feed_in, day), json)
+        _tell(client.leave_package(open_key(wallet), account, feed_in, day, directly), json)
 
 
 @app.command()

@@ -27,6 +27,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Receipts = Annotated[
     Path, typer.Option(envvar="OTANIEMI_RECEIPTS", help="File of sent orders with the relayer's receipts.")
 ]
+Directly = Annotated[
+    bool,
+    typer.Option(
+        "--directly", help="In a transaction that nobody can hold back; the wallet's key pays its gas."
+    ),
+]
 LOCAL = "http://127.0.0.1:8000"
 RECEIPTS = Path("receipts.jsonl")
 

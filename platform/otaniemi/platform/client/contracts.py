@@ -60,6 +60,7 @@ class Contracts(Connection):
         product: int = Product.ELECTRICITY,
         salt: int | None = None,
         valid_to: int | None = None,
+        directly: bool = False,
     ) -> ContractView:
         """Sign terms and send them, for the other party to accept.
 
@@ -85,6 +86,8 @@ class Contracts(Connection):
             To repeat a proposal safely: an account uses each for one contract; a random one when left out.
         valid_to : int, optional
             Until when it may be accepted [Unix s]; a day when left out.
+        directly : bool
+            In a transaction of one's own, for which ``key`` pays, so that the proposal stands on the chain.
         """
         now = int(self.community().now.timestamp())
         terms = BilateralTerms(
@@ -104,22 +107,29 @@ class Contracts(Connection):
             valid_to=now + DAY_SECONDS if valid_to is None else valid_to,
             salt=secrets.randbits(32) if salt is None else salt,
         )
+        if directly:
+            return self._propose_directly(key, as_account, terms)
         form = ProposalForm(
-            account=as_account,
-            terms=BilateralTermsForm.of(terms),
-            signature=self._signed(key, terms),
+            account=as_account, terms=BilateralTermsForm.of(terms), signature=self._signed(key, terms)
         )
         return self._held(self._post(ContractView, "contracts", form))
 
-    def accept_contract(self, key: Key, account: int, digest: str) -> ContractView:
+    def accept_contract(self, key: Key, account: int, digest: str, directly: bool = False) -> ContractView:
         """Sign the proposed terms with that digest too, and have the contract brought to the chain.
+
+        With ``directly`` in a transaction of one's own, for which ``key`` pays; of what was proposed so.
 
         Raises
         ------
         WrongProofError
             What the server shows are other terms.
         """
-        terms = self.contract(digest).terms.terms()
+        view = self.contract(digest)
+        terms = view.terms.terms()
+        if directly:
+            if view.deal is None:
+                self._transact(key, "BilateralContracts", "accept", terms.as_struct(), account)
+            return self.contract(digest)
         form = AcceptanceForm(account=account, signature=self._signed(key, terms))
         return self._held(self._post(ContractView, f"contracts/{digest}/accept", form))
 
@@ -156,6 +166,14 @@ class Contracts(Connection):
             function = "terminateEarly" if early else "terminate"
             self._transact(key, "BilateralContracts", function, view.deal, account)
         return self.contract(digest)
+
+    def _propose_directly(self, key: Key, account: int, terms: BilateralTerms) -> ContractView:
+        """Propose on the chain, unless the account has proposed something with the salt already."""
+        for view in self.contracts(account):
+            if (view.proposed_by, view.terms.salt) == (account, terms.salt):
+                return view
+        self._transact(key, "BilateralContracts", "propose", terms.as_struct(), account)
+        return self.contract(to_hex(terms.digest(self._domain("BilateralContracts"))))
 
     def _signed(self, key: Key, terms: BilateralTerms) -> str:
         return to_hex(sign(key.secret, terms.digest(self._domain("BilateralContracts"))))

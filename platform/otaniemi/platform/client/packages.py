@@ -32,7 +32,7 @@ class Packages(Connection):
         return self._get(list[HomeSideView], f"accounts/{account}/packages")
 
     def choose_package(
-        self, key: Key, account: int, package: int, from_day: int | None = None
+        self, key: Key, account: int, package: int, from_day: int | None = None, directly: bool = False
     ) -> list[HomeSideView]:
         """Sign a choice and have it brought to the chain: to take a package, or one in place of another.
 
@@ -44,6 +44,8 @@ class Packages(Connection):
             Number of the package.
         from_day : int, optional
             First trading day of it; the first possible one when left out. Who has chosen the package already, has it.
+        directly : bool
+            In a transaction of one's own, for which ``key`` pays.
 
         Raises
         ------
@@ -51,14 +53,19 @@ class Packages(Connection):
             There is no such package.
         """
         wanted = self._package(package, account)
-        return self._choose(key, account, wanted.feed_in, package, from_day, wanted.from_day)
+        return self._choose(key, account, wanted.feed_in, package, from_day, wanted.from_day, directly)
 
     def leave_package(
-        self, key: Key, account: int, feed_in: bool = False, from_day: int | None = None
+        self,
+        key: Key,
+        account: int,
+        feed_in: bool = False,
+        from_day: int | None = None,
+        directly: bool = False,
     ) -> list[HomeSideView]:
         """Sign that a home gives up its package of a direction; parameters as `choose_package`."""
         side = self.packages_of(account)[feed_in]
-        return self._choose(key, account, feed_in, 0, from_day, side.leave_from)
+        return self._choose(key, account, feed_in, 0, from_day, side.leave_from, directly)
 
     def publish_package(self, key: Key, terms: PackageTerms, name: str) -> PackageView:
         """Publish a package in the retailer's transaction, and tell its name; one that is offered already is that one.
@@ -86,16 +93,37 @@ class Packages(Connection):
         return self._package(package)
 
     def _choose(
-        self, key: Key, account: int, feed_in: bool, package: int, from_day: int | None, earliest: int
+        self,
+        key: Key,
+        account: int,
+        feed_in: bool,
+        package: int,
+        from_day: int | None,
+        earliest: int,
+        directly: bool,
     ) -> list[HomeSideView]:
         sides = self.packages_of(account)
-        if from_day is None and sides[feed_in].next_package == package:
+        newest = sides[feed_in]
+        if newest.next_package == package and from_day in (None, newest.next_from):
             return sides
-        valid_to = int(self.community().now.timestamp()) + CHOICE_GOOD_FOR
         first = earliest if from_day is None else from_day
+        if directly:
+            self._choose_directly(key, account, newest, package, first)
+            return self.packages_of(account)
+        valid_to = int(self.community().now.timestamp()) + CHOICE_GOOD_FOR
         choice = PackageChoice(account, Product.ELECTRICITY, feed_in, package, first, valid_to)
         signature = sign(key.secret, choice.digest(self._domain("PricePackages")))
         return self._post(list[HomeSideView], "packages/choices", ChoiceForm.of(choice, signature))
+
+    def _choose_directly(
+        self, key: Key, account: int, newest: HomeSideView, package: int, from_day: int
+    ) -> None:
+        if package:
+            function = "switchTo" if newest.next_package else "subscribe"
+            self._transact(key, "PricePackages", function, account, package, from_day)
+        else:
+            where = account, int(Product.ELECTRICITY), newest.feed_in
+            self._transact(key, "PricePackages", "unsubscribe", *where, from_day)
 
     def _offered(self, terms: PackageTerms) -> PackageView | None:
         """The newest package of these terms that is still offered."""
