@@ -202,7 +202,10 @@ def bid(
         rules = client.rules
         if not json:
             begin, end = _time(view.commit_until, rules), _time(view.reveal_until, rules)
-            console.print(f"bid kept in {bids} and committed; reveal it from {begin} to {end}")
+            at_stake = (
+                f"reveal it from {begin} to {end}, or {view.deposit_nano / NANO_PER_EUR:.2f} EUR are lost"
+            )
+            console.print(f"bid kept in {bids} and committed; {at_stake}", soft_wrap=True)
         while wait and view.state != "settled":
             time.sleep(POLL_S)
             view = _revealed(client, kept, view)

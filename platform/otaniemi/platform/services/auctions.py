@@ -17,6 +17,7 @@ from otaniemi.contracts.chain.errors import ChainError
 from otaniemi.contracts.chain.sender import Call, Key
 from otaniemi.contracts.rules.dutch_auction import DutchTake
 from otaniemi.contracts.rules.lot_books import DUTCH, SEALED
+from otaniemi.contracts.rules.lots import Lots
 from otaniemi.contracts.rules.sealed_auction import MAX_BIDS, SealedBid, commit_digest
 from otaniemi.platform.services.admission import (
     NotFoundError,
@@ -32,6 +33,7 @@ from otaniemi.platform.services.auction_states import (
     sealed_state,
 )
 from otaniemi.platform.services.gateway import Gateway
+from otaniemi.platform.store.members import Member
 
 _T = TypeVar("_T")
 
@@ -109,6 +111,7 @@ class AuctionService:
             known = state.bid_of(account)
             if known is not None and known.commitment == commitment:
                 return state
+            _check_meter(state.terms.lots, member)
             free = gateway.account(transaction, account).free_nano
         _check_commitment(state, known, account, valid_to, free, now)
         call = self._sealed.commit_signed(auction, account, commitment, valid_to, signature)
@@ -159,6 +162,7 @@ class AuctionService:
             signer = check_signature(order.digest(self._dutch.domain), signature, member)
             if self._dutch.is_taken(order):
                 return state
+            _check_meter(state.terms.lots, member)
             free = gateway.account(transaction, order.account).free_nano
         price = _price_now(state, now)
         limits = member.limits_for(signer)
@@ -256,6 +260,11 @@ def _found(numbers: Iterable[int], read: Callable[[int], _T]) -> list[_T]:
         with suppress(NotFoundError):
             found.append(read(number))
     return found
+
+
+def _check_meter(lots: Lots, member: Member) -> None:
+    if lots.product not in member.meters:
+        raise RefusedError("account", member.account, f"one with an approved meter of product {lots.product}")
 
 
 def _check_commitment(
