@@ -6,6 +6,7 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
 import {Accounts} from "../src/core/Accounts.sol";
 import {IAccounts, Module} from "../src/interfaces/IAccounts.sol";
+import {Amounts} from "../src/libraries/Amounts.sol";
 import {LockRequests} from "../src/libraries/LockRequests.sol";
 import {AccountHot} from "../src/types/AccountWords.sol";
 import {Skip} from "../src/types/Skip.sol";
@@ -212,6 +213,15 @@ contract AccountsTest is Town {
         vm.assertEq(accounts.freeOf(OTHER), 100e9 + 4);
         (, uint256 pot) = accounts.moduleOf(address(positions));
         vm.assertEq(pot, 5);
+    }
+
+    function test_bytes_that_are_no_amounts_move_nothing() public {
+        vm.startPrank(address(auction));
+        bytes memory refusal = abi.encodeWithSelector(Amounts.MalformedAmounts.selector, 13);
+        vm.expectRevert(refusal);
+        accounts.debit(abi.encodePacked(HOME, uint64(7), uint8(0)));
+        vm.expectRevert(refusal);
+        accounts.credit(abi.encodePacked(HOME, uint64(7), uint8(0)));
     }
 
     /// @dev Attack "admin abuse": who ends a grant keeps nobody's money in the pot.

@@ -8,6 +8,7 @@ import {MeterProof} from "../src/types/Evidence.sol";
 import {BilateralContracts} from "../src/markets/BilateralContracts.sol";
 import {Form} from "../src/types/Form.sol";
 import {Agreement} from "../src/types/Position.sol";
+import {DigestWallet} from "./support/DigestWallet.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
 
@@ -27,19 +28,6 @@ contract SaidValues {
 
     function meterRoot(uint32, uint8, uint32 slot) external view returns (MeterRoot memory) {
         return _roots[slot];
-    }
-}
-
-/// @notice An owner that is a contract and accepts one digest.
-contract ContractWallet {
-    bytes32 public accepted;
-
-    function accept(bytes32 digest) external {
-        accepted = digest;
-    }
-
-    function isValidSignature(bytes32 digest, bytes calldata) external view returns (bytes4) {
-        return digest == accepted ? this.isValidSignature.selector : bytes4(0);
     }
 }
 
@@ -125,7 +113,7 @@ contract BilateralContractsTest is Town {
     }
 
     function test_a_contract_wallet_signs_by_eip_1271() public {
-        ContractWallet wallet = new ContractWallet();
+        DigestWallet wallet = new DigestWallet();
         vm.startPrank(REGISTRAR);
         uint32 account = accounts.register(address(wallet), COMMUNITY);
         accounts.approveMeter(account, 0, bytes32(uint256(99)));

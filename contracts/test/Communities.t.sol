@@ -139,6 +139,19 @@ contract CommunitiesTest is Town {
         communities.tradingOf(2, FIRST_SLOT);
     }
 
+    function test_sessions_and_reporters_are_those_of_their_day() public {
+        Session[] memory sessions = new Session[](1);
+        sessions[0] = Session(false, -39_600, -39_000);
+        address[] memory reporters = new address[](2);
+        (reporters[0], reporters[1]) = (address(1), address(2));
+        vm.prank(ADMIN);
+        communities.change(COMMUNITY, DAY + 100, _rules(), sessions, reporters);
+        vm.assertEq(communities.sessionsAt(COMMUNITY, DAY + 99).length, 2);
+        vm.assertEq(communities.sessionsAt(COMMUNITY, DAY + 100).length, 1);
+        vm.assertEq(abi.encode(communities.reportersAt(COMMUNITY, DAY + 99)), abi.encode(_reporters()));
+        vm.assertEq(abi.encode(communities.reportersAt(COMMUNITY, DAY + 100)), abi.encode(reporters));
+    }
+
     function test_unknown_communities_have_no_rules() public {
         vm.expectRevert(abi.encodeWithSelector(ICommunities.UnknownCommunity.selector, 2));
         communities.rulesAt(2, DAY);

@@ -64,7 +64,7 @@ contract ContinuousMarketTest is ContinuousTown {
         );
         vm.prank(_engine());
         vm.assertEq(continuous.matchOrders(buy, sell, 300), deal);
-        vm.assertEq(continuous.filled(_orderOf(buy.limit)), 300);
+        vm.assertEq(continuous.filled(continuous.digestOf(buy.limit)), 300);
         vm.assertEq(continuous.filled(_orderOf(sell.limit)), 300);
         vm.assertEq(positions.chainOf(COMMUNITY, 0, BUYER, DAY).count(), 1);
         vm.assertEq(positions.chainOf(COMMUNITY, 0, SELLER, DAY).count(), 1);

@@ -8,6 +8,7 @@ import {IPositions} from "../src/interfaces/IPositions.sol";
 import {DutchAuction} from "../src/markets/DutchAuction.sol";
 import {Form} from "../src/types/Form.sol";
 import {Frame, Lots} from "../src/types/Lots.sol";
+import {DigestWallet} from "./support/DigestWallet.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
 
@@ -228,6 +229,26 @@ contract DutchAuctionTest is Town {
         _dutch.takeSigned(order, signature);
     }
 
+    function test_a_contract_wallet_takes_by_its_own_rule() public {
+        uint64 auction = _create(_terms(true, 4, 500_000, 100_000));
+        DigestWallet wallet = new DigestWallet();
+        uint32 account = accounts.accountCount() + 1;
+        vm.startPrank(REGISTRAR);
+        accounts.register(address(wallet), COMMUNITY);
+        accounts.approveMeter(account, 0, bytes32(uint256(account)));
+        vm.stopPrank();
+        _fund(account, 100e6);
+        vm.warp(FROM + 500);
+        DutchTake memory order = DutchTake(auction, account, 1, 300_000, 9, NEVER);
+        vm.expectRevert(abi.encodeWithSelector(ILotMarket.NotSigned.selector, account));
+        _dutch.takeSigned(order, "yes");
+        wallet.accept(_digest(address(_dutch), _hashOf(order)));
+        _dutch.takeSigned(order, "yes");
+        vm.assertEq(positions.chainOf(COMMUNITY, 0, account, DAY).count(), 1);
+        vm.expectPartialRevert(IDutchAuction.AlreadyTaken.selector);
+        _dutch.takeSigned(order, "yes");
+    }
+
     /// @dev A limited device key signs no more than it could take itself.
     function test_a_limited_key_signs_within_its_limits() public {
         uint64 auction = _create(_terms(true, 4, 500_000, 100_000));
@@ -381,7 +402,11 @@ contract DutchAuctionTest is Town {
     }
 
     function _signTake(DutchTake memory order, uint256 key) private view returns (bytes memory) {
-        bytes32 hash = keccak256(
+        return _sign(key, address(_dutch), _hashOf(order));
+    }
+
+    function _hashOf(DutchTake memory order) private pure returns (bytes32) {
+        return keccak256(
             abi.encode(
                 keccak256(
                     "DutchTake(uint64 auction,uint32 account,uint16 lots,int32 limit,uint32 nonce,uint64 validTo)"
@@ -394,6 +419,5 @@ contract DutchAuctionTest is Town {
                 order.validTo
             )
         );
-        return _sign(key, address(_dutch), hash);
     }
 }

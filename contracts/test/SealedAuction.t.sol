@@ -8,21 +8,9 @@ import {SealedAuction} from "../src/markets/SealedAuction.sol";
 import {Form} from "../src/types/Form.sol";
 import {Lots} from "../src/types/Lots.sol";
 import {Agreement} from "../src/types/Position.sol";
+import {DigestWallet} from "./support/DigestWallet.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
-
-/// @notice An owner that is a contract and accepts one digest.
-contract SealedWallet {
-    bytes32 private _accepted;
-
-    function accept(bytes32 digest) external {
-        _accepted = digest;
-    }
-
-    function isValidSignature(bytes32 digest, bytes calldata) external view returns (bytes4) {
-        return digest == _accepted ? this.isValidSignature.selector : bytes4(0);
-    }
-}
 
 contract SealedAuctionTest is Town {
     uint32 private constant HOST = 4;
@@ -152,7 +140,7 @@ contract SealedAuctionTest is Town {
     }
 
     function test_a_contract_wallet_accepts_its_commitment() public {
-        SealedWallet wallet = new SealedWallet();
+        DigestWallet wallet = new DigestWallet();
         vm.startPrank(REGISTRAR);
         uint32 account = accounts.register(address(wallet), COMMUNITY);
         accounts.approveMeter(account, 0, "wallet");

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ICourt} from "../src/interfaces/ICourt.sol";
 import {BillState, Bills, ISettlement, Payout} from "../src/interfaces/ISettlement.sol";
+import {BillTree} from "../src/libraries/BillTree.sol";
 import {LineEvidence, Path} from "../src/types/Evidence.sol";
 import {TradingDay} from "./support/TradingDay.sol";
 import {vm} from "./support/Vm.sol";
@@ -181,6 +182,95 @@ contract SettlementTest is TradingDay {
         settlement.payParties(id, root.hash, root.sums);
     }
 
+    function test_a_chunk_that_is_no_subtree_is_refused() public {
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        bytes memory wire = _wire();
+        _refusesChunk(id, "", 0, 0);
+        _refusesChunk(id, bytes.concat(wire, hex"00"), 0, 5);
+        _refusesChunk(id, bytes.concat(wire, _cut(wire, 0, 164)), 0, 6);
+        _refusesChunk(id, _cut(wire, 0, 3 * 164), 0, 3);
+        // The first account alone, with too few and too many nodes beside its path.
+        bytes memory first = _cut(wire, 0, 164);
+        bytes memory siblings = _upperSiblings(_accountNodes(), 0);
+        vm.expectRevert(BillTree.InvalidProof.selector);
+        settlement.debit(id, first, _cut(siblings, 0, 160));
+        vm.expectRevert(BillTree.InvalidProof.selector);
+        settlement.debit(id, first, bytes.concat(siblings, new bytes(160)));
+        settlement.debit(id, first, siblings);
+        _refusesChunk(id, _cut(wire, 164, 3 * 164), 1, 2);
+    }
+
+    function test_sums_beyond_128_bits_are_refused() public {
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        // What an account owes, and what two nodes add up to.
+        int128 most = type(int128).max;
+        Node memory node = Node(bytes32(uint256(1)), [int128(0), most, most, 0, 0, 0, 0, 0]);
+        bytes memory wire = abi.encodePacked(A, _packed(node));
+        vm.expectRevert(BillTree.SumOverflow.selector);
+        settlement.debit(id, wire, "");
+        node.sums = [most, 0, 0, 0, 0, 0, 0, 0];
+        wire = abi.encodePacked(A, _packed(node), B, _packed(node));
+        vm.expectRevert(BillTree.SumOverflow.selector);
+        settlement.debit(id, wire, "");
+    }
+
+    function test_a_bill_beyond_all_money_takes_what_there_is_and_claims_the_rest() public {
+        // Nobody refuted a retail bill of 2**70 in time; the retailer bears what its own bill lacks.
+        int128 retail = 2 ** 70;
+        altered[7][8] = _withRetail(_line(8, 7), retail);
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        uint256 free = accounts.freeOf(8);
+        settlement.debit(id, _wire(), "");
+        vm.assertEq(accounts.freeOf(8), 0);
+        uint256 due = uint256(uint128(_due(_subtree(8))));
+        vm.assertEq(
+            uint256(settlement.billsOf(id).retailClaim) + settlement.billsOf(id).operatorClaim, due - free
+        );
+        settlement.payParties(id, _root().hash, _root().sums);
+        settlement.credit(id, _wire(), "");
+        (, uint256 pot) = accounts.moduleOf(address(settlement));
+        vm.assertEq(pot, 0, "pot");
+    }
+
+    function test_a_party_is_never_charged_more_than_all_money() public {
+        altered[7][8] = _withRetail(_line(8, 7), -(2 ** 70));
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        settlement.debit(id, _wire(), "");
+        Node memory root = _root();
+        vm.expectRevert(BillTree.SumOverflow.selector);
+        settlement.payParties(id, root.hash, root.sums);
+    }
+
+    function test_bills_without_accounts_have_no_sums_and_need_a_bond() public {
+        // A day on which nobody ordered.
+        int128[8] memory sums;
+        sums[6] = int128(uint128(accounts.lockTotal(COMMUNITY, DAY)));
+        vm.startPrank(_ownerOf(RETAILER));
+        vm.expectRevert(ISettlement.RootMismatch.selector);
+        settlement.proposeBills(COMMUNITY, DAY, RETAILER, 0, sums, 0, 0);
+        Node memory root = _root();
+        accounts.requestWithdrawal(RETAILER, accounts.freeOf(RETAILER));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.BondNotCovered.selector, RETAILER, BOND));
+        settlement.proposeBills(COMMUNITY, DAY, RETAILER, root.hash, root.sums, 5, 0);
+    }
+
+    function _refusesChunk(uint256 id, bytes memory wire, uint256 first, uint256 length) private {
+        vm.expectRevert(abi.encodeWithSelector(BillTree.InvalidChunk.selector, first, length));
+        settlement.debit(id, wire, "");
+    }
+
+    function _withRetail(bytes memory line, int128 retail) private pure returns (bytes memory) {
+        return bytes.concat(_cut(line, 0, 62), abi.encodePacked(retail), _cut(line, 78, line.length));
+    }
+
     /// @dev Pays homes one by one but for the last pair.
     function _inChunks(uint256 id, bool debits) private {
         Node[] memory nodes = _accountNodes();
@@ -190,5 +280,63 @@ contract SettlementTest is TradingDay {
             if (debits) settlement.debit(id, wire, siblings);
             else settlement.credit(id, wire, siblings);
         }
+    }
+}
+
+/// @notice Days on which nobody ordered, or not all that was ordered is cleared.
+contract QuietDayTest is TradingDay {
+    uint32 private constant A = 4;
+    uint32 private constant B = 5;
+
+    function setUp() public {
+        _deploy(2);
+        lastHome = B;
+        _reportRetail();
+    }
+
+    function test_a_party_that_owes_pays_before_anybody_is_credited() public {
+        // A feeds in 5 kWh that it had nominated: the retailer owes it.
+        _nominate(A, 0, 1, -5000);
+        readings[0][A] = Reading(0, 5000, 0);
+        _reportDay();
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        bytes memory wire = _wire();
+        settlement.debit(id, wire, "");
+        vm.startPrank(_ownerOf(RETAILER));
+        accounts.requestWithdrawal(RETAILER, accounts.freeOf(RETAILER));
+        vm.stopPrank();
+        Node memory root = _root();
+        uint64 owed = 5000 * uint64(uint32(FEED_IN));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.PartyUnfunded.selector, RETAILER, owed));
+        settlement.payParties(id, root.hash, root.sums);
+        _fund(RETAILER, owed / 1000);
+        settlement.payParties(id, root.hash, root.sums);
+        uint256 free = accounts.freeOf(A);
+        settlement.credit(id, wire, "");
+        vm.assertEq(accounts.freeOf(A), free + owed);
+        vm.assertEq(accounts.freeOf(RETAILER), 0);
+    }
+
+    function test_a_day_with_an_open_market_is_not_billed() public {
+        _order(0, A, 100_000, 500, true);
+        _reportDay();
+        int128[8] memory sums;
+        vm.prank(_ownerOf(RETAILER));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.MarketsOpen.selector, 1));
+        settlement.proposeBills(COMMUNITY, DAY, RETAILER, 0, sums, 0, 0);
+    }
+
+    function test_bills_without_accounts_pay_nothing_and_end_with_the_parties() public {
+        _reportDay();
+        int128[8] memory sums;
+        vm.prank(_ownerOf(RETAILER));
+        uint256 id = settlement.proposeBills(COMMUNITY, DAY, RETAILER, 0, sums, 0, 0);
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        vm.assertEq(uint256(settlement.billsOf(id).payout), uint256(Payout.Parties));
+        settlement.payParties(id, 0, sums);
+        vm.assertEq(uint256(settlement.billsOf(id).payout), uint256(Payout.Done));
     }
 }

@@ -74,7 +74,7 @@ contract Court is LineCheck {
         external
     {
         (Bills memory bills, Day memory day) = _judged(id);
-        Opening memory opening = _walkToLine(path, bills, day);
+        Opening memory opening = _walkBelow(Stage.Line, path, bills, day);
         if (!_isWrong(day, opening.account, path.position, opening.line, evidence)) revert ClaimHolds();
         _settlement.voidBills(id, challenger, Reason.Line);
     }
@@ -97,9 +97,9 @@ contract Court is LineCheck {
         external
     {
         (Bills memory bills, Day memory day) = _judged(id);
-        Opening memory left = _walkToAccount(first, bills, day);
+        Opening memory left = _walkBelow(Stage.Account, first, bills, day);
         if (_accounts.communityOf(left.account) == bills.community) {
-            Opening memory right = _walkToAccount(second, bills, day);
+            Opening memory right = _walkBelow(Stage.Account, second, bills, day);
             if (second.accountIndex != first.accountIndex) {
                 if (second.accountIndex != uint256(first.accountIndex) + 1) revert InvalidEvidence();
                 if (left.account < right.account) revert ClaimHolds();
@@ -140,7 +140,7 @@ contract Court is LineCheck {
         uint32 challenger
     ) external {
         (Bills memory bills, Day memory day) = _judged(id);
-        Opening memory opening = _walkToLine(path, bills, day);
+        Opening memory opening = _walkBelow(Stage.Line, path, bills, day);
         if (!_isUnmetered(bills.community, opening.line, neighbours)) revert ClaimHolds();
         _settlement.voidBills(id, challenger, Reason.Unmetered);
     }
@@ -285,9 +285,9 @@ contract Court is LineCheck {
         if (paths.length == 0) return bills.count == 0;
         if (paths.length > 2) revert InvalidEvidence();
         Path calldata first = paths[0];
-        Opening memory left = _walkToAccount(first, bills, day);
+        Opening memory left = _walkBelow(Stage.Account, first, bills, day);
         if (paths.length == 2) {
-            Opening memory right = _walkToAccount(paths[1], bills, day);
+            Opening memory right = _walkBelow(Stage.Account, paths[1], bills, day);
             return uint256(first.accountIndex) + 1 == paths[1].accountIndex && left.account < account
                 && account < right.account;
         }
@@ -320,22 +320,14 @@ contract Court is LineCheck {
         return path.walk(bills.commitment, bills.count, day.depth);
     }
 
-    function _walkToAccount(Path calldata path, Bills memory bills, Day memory day)
+    /// @dev A path that goes on below the nodes of a stage.
+    function _walkBelow(Stage stage, Path calldata path, Bills memory bills, Day memory day)
         private
         pure
         returns (Opening memory opening)
     {
         opening = _walk(path, bills, day);
-        if (opening.stage <= Stage.Account) revert InvalidEvidence();
-    }
-
-    function _walkToLine(Path calldata path, Bills memory bills, Day memory day)
-        private
-        pure
-        returns (Opening memory opening)
-    {
-        opening = _walk(path, bills, day);
-        if (opening.stage <= Stage.Line) revert InvalidEvidence();
+        if (opening.stage <= stage) revert InvalidEvidence();
     }
 
     function _walkToReference(Path calldata path, Bills memory bills, Day memory day)

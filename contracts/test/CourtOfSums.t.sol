@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Reason} from "../src/types/Bills.sol";
+import {MeterNeighbour, Path} from "../src/types/Evidence.sol";
+import {CourtDay} from "./support/CourtDay.sol";
+
+/// @notice Accounts and lines that are missing, out of place or wrongly summed fall.
+contract CourtOfSumsTest is CourtDay {
+    function test_an_account_listed_twice_falls() public {
+        listed = [A, B, B, C, D, E];
+        uint256 id = _proposeAnyway();
+        // The way to the second one: its nodes are the same.
+        Path memory second = _pathToAccount(B);
+        Node[] memory level = _accountNodes();
+        second.accountIndex = 2;
+        second.nodes =
+            bytes.concat(_packed(_top(level)), _down(level, 2), abi.encodePacked(B, _packed(_subtree(B))));
+        court.challengeOrder(id, _pathToAccount(B), second, A);
+        _assertReason(id, Reason.Order);
+    }
+
+    function test_accounts_out_of_order_fall() public {
+        listed = [A, C, B, D, E];
+        uint256 id = _proposeAnyway();
+        court.challengeOrder(id, _pathToAccount(C), _pathToAccount(B), A);
+        _assertReason(id, Reason.Order);
+    }
+
+    function test_an_account_of_another_community_falls() public {
+        listed = [A, B, C, D, E, 99];
+        uint256 id = _proposeAnyway();
+        Path memory none;
+        court.challengeOrder(id, _pathToAccount(99), none, A);
+        _assertReason(id, Reason.Order);
+    }
+
+    function test_a_missing_line_falls() public {
+        omitted[7][E] = true;
+        uint256 id = _proposeAnyway();
+        Path[] memory paths = new Path[](1);
+        paths[0] = _pathToLine(E, 7);
+        _absentFalls(id, paths, E, 7);
+        // The empty place may lie under an empty node.
+        omitted[6][E] = true;
+        id = _proposeAnyway();
+        paths[0] = _shortened(_pathToLine(E, 7), PAIR_BYTES);
+        _absentFalls(id, paths, E, 7);
+    }
+
+    function test_a_missing_account_falls() public {
+        Path[] memory one = new Path[](1);
+        listed = [B, C, D, E];
+        uint256 id = _proposeAnyway();
+        one[0] = _pathToAccount(B);
+        _absentFalls(id, one, A, 1);
+        listed = [A, B, C, D];
+        id = _proposeAnyway();
+        one[0] = _pathToAccount(D);
+        _absentFalls(id, one, E, 1);
+        listed = [A, C, D, E];
+        id = _proposeAnyway();
+        Path[] memory two = new Path[](2);
+        (two[0], two[1]) = (_pathToAccount(A), _pathToAccount(C));
+        _absentFalls(id, two, B, 1);
+    }
+
+    function test_a_line_of_nobodys_meter_falls() public {
+        // 9 has no meter leaf; its line stands behind all others.
+        uint32 ninth = _register();
+        listed = [A, B, C, D, E, ninth];
+        uint256 id = _proposeAnyway();
+        MeterNeighbour[] memory last = new MeterNeighbour[](1);
+        last[0] = MeterNeighbour(E, _meterProof(E, 0));
+        Path memory path = _pathToLine(ninth, 0);
+        court.challengeUnmetered(id, path, last, B);
+        _assertReason(id, Reason.Unmetered);
+    }
+
+    function test_false_sums_fall_at_every_level() public {
+        Node[] memory level = _accountNodes();
+        _sumFalls(_join(level[0], level[1]), 2, 164 + PAIR_BYTES, 3, PAIR_BYTES);
+        for (uint256 i = 0; i < 8; ++i) {
+            _sumFalls(level[0], i, 164, 4, 164);
+        }
+        level = _lineNodes(A);
+        _sumFalls(_join(level[0], level[1]), 3, LINE_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
+        for (uint256 i = 0; i < 8; ++i) {
+            _sumFalls(level[0], i, LINE_BYTES, 2, LINE_BYTES);
+        }
+        level = _refNodes(A, 0, _refs(A, 0));
+        for (uint256 i = 0; i < 8; ++i) {
+            _sumFalls(_join(level[0], level[1]), i, REF_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
+        }
+    }
+
+    function test_a_sum_that_overflows_falls() public {
+        int128 most = type(int128).max - int128(int256(_uint(_line(A, 0), 62, 16)));
+        (altered[0][A], altered[1][A]) = (_shifted(_line(A, 0), 62, most), _shifted(_line(A, 1), 62, 1));
+        (Node memory left, Node memory right) = (_lineNode(altered[0][A]), _lineNode(altered[1][A]));
+        Node memory node;
+        node.hash = keccak256(abi.encodePacked(uint8(3), _packed(left), _packed(right)));
+        claimed[node.hash] = node;
+        uint256 id = _proposeAnyway();
+        _challengeSum(id, _pathToLine(A, 0), LINE_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
+        _assertReason(id, Reason.Sum);
+    }
+
+    function test_a_node_of_another_kind_falls() public {
+        // Where a line should stand there are bytes of any other length, or a node.
+        bytes memory strange = bytes.concat(hex"02", _line(A, 0), hex"00");
+        _strangeFalls(strange);
+        _strangeFalls(bytes.concat(hex"03", new bytes(320)));
+        _strangeFalls(hex"02");
+    }
+
+    function test_an_empty_node_with_sums_falls() public {
+        emptied = _lineNodes(E)[7].hash;
+        uint256 id = _proposeAnyway();
+        Path memory path = _shortened(_pathToLine(E, 7), LINE_BYTES);
+        court.challengeSum(id, path, "", B);
+        _assertReason(id, Reason.Sum);
+    }
+
+    // ---- helpers ----
+
+    /// @dev A node on the way to A's first reference claims other sums than it has.
+    /// @param cut Bytes of the way from the node on down.
+    function _sumFalls(Node memory node, uint256 lane, uint256 cut, uint8 tag, uint256 size) private {
+        Node memory other = Node(node.hash, node.sums);
+        other.sums[lane] += 1;
+        claimed[node.hash] = other;
+        uint256 id = _proposeAnyway();
+        Path memory path = tag == 4 || cut == 164 + PAIR_BYTES
+            ? _pathToAccount(A)
+            : cut >= LINE_BYTES && cut != REF_BYTES + PAIR_BYTES ? _pathToLine(A, 0) : _pathToRef(A, 0, 0);
+        _challengeSum(id, path, cut, tag, size);
+        _assertReason(id, Reason.Sum);
+        delete claimed[node.hash];
+    }
+
+    function _strangeFalls(bytes memory strange) private {
+        Node memory node = _lineNode(_line(A, 0));
+        claimed[node.hash] = Node(keccak256(strange), node.sums);
+        uint256 id = _proposeAnyway();
+        court.challengeSum(id, _shortened(_pathToLine(A, 0), LINE_BYTES), strange, B);
+        _assertReason(id, Reason.Sum);
+    }
+
+    function _absentFalls(uint256 id, Path[] memory paths, uint32 account, uint32 slot) private {
+        court.challengeAbsent(id, paths, account, 0, FIRST_SLOT + slot, _meterProof(account, slot), B);
+        _assertReason(id, Reason.Absent);
+    }
+}
