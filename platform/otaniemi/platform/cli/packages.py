@@ -201,8 +201,11 @@ def _tell(sides: list[HomeSideView], json: bool) -> None:
 
 def _print_sides(sides: list[HomeSideView]) -> None:
     """What a home has, a line for each direction."""
+    from otaniemi.contracts.rules.calendar import Product
+
     for side in sides:
-        line = f"{'feed-in' if side.feed_in else 'import'}: {_named(side.package)} today"
+        of = f"{Product(side.product).name.lower()} " if side.product else ""
+        line = f"{of}{'feed-in' if side.feed_in else 'import'}: {_named(side.package)} today"
         if side.next_package != side.package:
             line += f", {_named(side.next_package)} from {date_of(side.next_from)} on"
         console.print(line)

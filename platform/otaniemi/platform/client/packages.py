@@ -28,7 +28,7 @@ class Packages(Connection):
         return self._get(list[PackageView], "packages", account=account)
 
     def packages_of(self, account: int) -> list[HomeSideView]:
-        """What a home has for its import, and for its feed-in."""
+        """What a home has for its import, and for its feed-in, of every product."""
         return self._get(list[HomeSideView], f"accounts/{account}/packages")
 
     def choose_package(
@@ -53,7 +53,15 @@ class Packages(Connection):
             There is no such package.
         """
         wanted = self._package(package, account)
-        return self._choose(key, account, wanted.feed_in, package, from_day, wanted.from_day, directly)
+        return self._choose(
+            key,
+            account,
+            self._side(account, wanted.product, wanted.feed_in),
+            package,
+            from_day,
+            wanted.from_day,
+            directly,
+        )
 
     def leave_package(
         self,
@@ -62,10 +70,11 @@ class Packages(Connection):
         feed_in: bool = False,
         from_day: int | None = None,
         directly: bool = False,
+        product: int = Product.ELECTRICITY,
     ) -> list[HomeSideView]:
         """Sign that a home gives up its package of a direction; parameters as `choose_package`."""
-        side = self.packages_of(account)[feed_in]
-        return self._choose(key, account, feed_in, 0, from_day, side.leave_from, directly)
+        side = self._side(account, product, feed_in)
+        return self._choose(key, account, side, 0, from_day, side.leave_from, directly)
 
     def publish_package(self, key: Key, terms: PackageTerms, name: str) -> PackageView:
         """Publish a package in the retailer's transaction, and tell its name; one that is offered already is that one.
@@ -96,22 +105,21 @@ class Packages(Connection):
         self,
         key: Key,
         account: int,
-        feed_in: bool,
+        newest: HomeSideView,
         package: int,
         from_day: int | None,
         earliest: int,
         directly: bool,
     ) -> list[HomeSideView]:
-        sides = self.packages_of(account)
-        newest = sides[feed_in]
+        """Choose in place of the ``newest`` choice, unless that is the one."""
         if newest.next_package == package and from_day in (None, newest.next_from):
-            return sides
+            return self.packages_of(account)
         first = earliest if from_day is None else from_day
         if directly:
             self._choose_directly(key, account, newest, package, first)
             return self.packages_of(account)
         valid_to = int(self.community().now.timestamp()) + CHOICE_GOOD_FOR
-        choice = PackageChoice(account, Product.ELECTRICITY, feed_in, package, first, valid_to)
+        choice = PackageChoice(account, newest.product, newest.feed_in, package, first, valid_to)
         signature = sign(key.secret, choice.digest(self._domain("PricePackages")))
         return self._post(list[HomeSideView], "packages/choices", ChoiceForm.of(choice, signature))
 
@@ -122,8 +130,16 @@ class Packages(Connection):
             function = "switchTo" if newest.next_package else "subscribe"
             self._transact(key, "PricePackages", function, account, package, from_day)
         else:
-            where = account, int(Product.ELECTRICITY), newest.feed_in
+            where = account, newest.product, newest.feed_in
             self._transact(key, "PricePackages", "unsubscribe", *where, from_day)
+
+    def _side(self, account: int, product: int, feed_in: bool) -> HomeSideView:
+        """What a home has of a product in a direction."""
+        sides = {(side.product, side.feed_in): side for side in self.packages_of(account)}
+        if (product, feed_in) not in sides:
+            traded = sorted({side.product for side in sides.values()})
+            raise FieldError("product", product, f"one of {', '.join(map(str, traded))}")
+        return sides[product, feed_in]
 
     def _offered(self, terms: PackageTerms) -> PackageView | None:
         """The newest package of these terms that is still offered."""

@@ -78,14 +78,14 @@ class Deliveries:
         if terms.spot and reference is None:
             return
         prices = reference.prices if terms.spot and reference else None
-        runs = terms.deliver(self._gateway.rules, day, prices, self._curtailed(day))
+        runs = terms.deliver(self._gateway.rules, day, prices, self._curtailed(terms.product, day))
         if runs and self._both_can_take(terms, runs):
             packed = reference.packed_prices() if terms.spot and reference else b""
             yield self._contract.deliver(terms, day, packed)
 
     def _slot(self, terms: BilateralTerms, deal: int, slot: int) -> Iterator[Call]:
         """The delivery of a slot by the seller's meter, if it was measured and both can pay."""
-        rules, leaves = self._gateway.rules, self._leaves(slot)
+        rules, leaves = self._gateway.rules, self._leaves(terms.product, slot)
         index = next((at for at, leaf in enumerate(leaves) if leaf.account == terms.seller), None)
         leaf = None if index is None else leaves[index]
         measured = leaf is not None and leaf.quality == Quality.MEASURED
@@ -95,7 +95,7 @@ class Deliveries:
             return
         day = day_of_slot(rules, slot)
         reference = self._reference(day)
-        if (terms.spot and reference is None) or slot in self._curtailed(day):
+        if (terms.spot and reference is None) or slot in self._curtailed(terms.product, day):
             return
         spot = reference.prices[slot - first_slot(rules, day)][0] if reference else None
         if self._both_can_take(terms, [Run(slot, terms.price_at(rules, spot), (wh,))]):
@@ -110,11 +110,11 @@ class Deliveries:
             for buy, account in ((True, terms.buyer), (False, terms.seller))
         )
 
-    def _curtailed(self, day: int) -> frozenset[int]:
+    def _curtailed(self, product: int, day: int) -> frozenset[int]:
         gateway, contract = self._gateway, self._gateway.contracts.positions
         if not contract.curtailed_slots(gateway.community, day):
             return frozenset()
-        where = gateway.community, gateway.product
+        where = gateway.community, product
         return frozenset(
             slot for slot in slots_of_day(gateway.rules, day) if contract.remaining(*where, slot) < WHOLE
         )
@@ -123,9 +123,9 @@ class Deliveries:
         with self._gateway.store.read() as transaction:
             return days.tariff(transaction, self._gateway.community, Feed.REFERENCE, day)
 
-    def _leaves(self, slot: int) -> tuple[MeterLeaf, ...]:
+    def _leaves(self, product: int, slot: int) -> tuple[MeterLeaf, ...]:
         """The meters of a slot as they count; none where they were not reported."""
-        gateway, where = self._gateway, (self._gateway.community, self._gateway.product, slot)
+        gateway, where = self._gateway, (self._gateway.community, product, slot)
         report = gateway.contracts.oracle.meter_root(*where)
         if report is None:
             return ()

@@ -33,7 +33,7 @@ class Gateway:
     rules : Rules
     community : int
     product : int
-        What its packages and the agents of its homes are about; orders, meters and bills are of any.
+        What the agents of its homes trade; orders, meters, bills, packages and contracts are of any.
     contracts : Contracts
         Typed bindings.
     store : Store

@@ -39,7 +39,7 @@ class PackageState:
 
 @dataclass(frozen=True, slots=True)
 class HomeSide:
-    """What a home has in one direction.
+    """What a home has of one product in one direction.
 
     Attributes
     ----------
@@ -51,6 +51,7 @@ class HomeSide:
         First trading day on which the home can be without.
     """
 
+    product: int
     feed_in: bool
     package: int
     next_package: int
@@ -59,7 +60,7 @@ class HomeSide:
 
 
 class PackageService:
-    """The packages of one community, its product's.
+    """The packages of one community.
 
     Parameters
     ----------
@@ -89,14 +90,16 @@ class PackageService:
         for number, package in book.packages.items():
             if package.terms.community != self._gateway.community:
                 continue
-            from_day = self._earliest(book, account or 0, package.terms.feed_in, number)
+            from_day = self._earliest(
+                book, account or 0, package.terms.product, package.terms.feed_in, number
+            )
             withdrawn, left = number in book.withdrawn, book.places_left(number, from_day)
             name = names.get(package.terms.name_hash)
             found.append(PackageState(number, package, name, withdrawn, from_day, left))
         return found
 
-    def of_home(self, account: int) -> tuple[HomeSide, HomeSide]:
-        """What a home has for its import and its feed-in.
+    def of_home(self, account: int) -> list[HomeSide]:
+        """What a home has for its import and its feed-in of every product.
 
         Raises
         ------
@@ -104,17 +107,16 @@ class PackageService:
             There is no such account.
         """
         self._require(account)
-        book, product = self._book(), self._gateway.product
-        sides = []
-        for feed_in in (False, True):
-            where = account, product, feed_in
-            leave_from = self._earliest(book, account, feed_in, 0)
-            sides.append(
-                HomeSide(feed_in, book.package_at(*where, self._today), *book.latest(*where), leave_from)
-            )
-        return sides[0], sides[1]
+        book, sides = self._book(), list[HomeSide]()
+        for product in self._gateway.rules.traded:
+            for feed_in in (False, True):
+                today = book.package_at(account, product, feed_in, self._today)
+                latest = book.latest(account, product, feed_in)
+                leave_from = self._earliest(book, account, product, feed_in, 0)
+                sides.append(HomeSide(product, feed_in, today, *latest, leave_from))
+        return sides
 
-    def choose(self, choice: PackageChoice, signature: bytes) -> tuple[HomeSide, HomeSide]:
+    def choose(self, choice: PackageChoice, signature: bytes) -> list[HomeSide]:
         """Bring a signed choice to the chain; one that stands there already changes nothing.
 
         Raises
@@ -155,10 +157,10 @@ class PackageService:
     def _today(self) -> int:
         return day_at(self._gateway.rules, self._gateway.clock.now)
 
-    def _earliest(self, book: PackageBook, account: int, feed_in: bool, package: int) -> int:
+    def _earliest(self, book: PackageBook, account: int, product: int, feed_in: bool, package: int) -> int:
         """First day from which the account can have ``package``, its first gate being still ahead."""
         gateway = self._gateway
-        day = book.earliest(account, gateway.product, feed_in, package, self._today)
+        day = book.earliest(account, product, feed_in, package, self._today)
         while gateway.clock.now >= tariff_deadline(gateway.rules, day):
             day += 1
         return day

@@ -28,7 +28,7 @@ class PackageDesk:
             return self._service.offered(account)
 
     def of_home(self, account: int) -> Sequence[HomeSide]:
-        """What a home has for its import and its feed-in."""
+        """What a home has for its import and its feed-in of every product."""
         with self._turn():
             return self._service.of_home(account)
 

@@ -115,6 +115,7 @@ class HomeSideView(Form):
     That choice counts from ``next_from`` on, which may be past. From ``leave_from`` on the home can be without one.
     """
 
+    product: int
     feed_in: bool
     package: int
     next_package: int

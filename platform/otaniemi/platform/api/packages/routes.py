@@ -37,7 +37,7 @@ def package_routes(desk: PackageDesk) -> APIRouter:
 
     @router.get("/accounts/{account}/packages")
     def of_home(account: AccountNumber) -> list[HomeSideView]:
-        """What a home has for its import and for its feed-in."""
+        """What a home has for its import and for its feed-in of every product."""
         return [HomeSideView.of(side) for side in desk.of_home(account)]
 
     return router
