@@ -18,7 +18,7 @@ from otaniemi.contracts.rules.sealed_auction import SealedTerms
 from otaniemi.platform import cli
 from otaniemi.platform.api.auctions.messages import SealedView
 from otaniemi.platform.api.form import to_hex
-from otaniemi.platform.client import MarketClient, RefusedByServerError
+from otaniemi.platform.client import MarketClient, RefusedByServerError, UnreachableError
 from otaniemi.platform.forms.block import standard_series
 from otaniemi.platform.kept_bids import BidFile
 from otaniemi.platform.keys import derive_key
@@ -80,6 +80,8 @@ def test_a_standard_contract_is_traded_and_delivered(
     assert (deal.buyer.margin, deal.seller.margin) == (secured.initial(True), secured.initial(False))
     assert "buy" in run("series", "deals", "--account", str(eino))
     assert client.top_up_margin(deal.deal) == deal
+    topped = run("series", "margin", "--deal", str(deal.deal), "--wallet", f"{eino}.json")
+    assert f"buyer {eino}: 0.0000 EUR, at least 0.0000; over" in topped  # the services delivered it meanwhile
     day.live_until(day.now + 3600)
     delivered = client.deal(deal.deal)
     assert (delivered.state, delivered.delivered, delivered.buyer.margin) == ("over", day.number, 0)
@@ -174,8 +176,10 @@ def test_lots_of_a_dutch_auction_go_at_the_price_of_the_moment(street: Street) -
     with pytest.raises(RefusedByServerError) as refusal:
         client.take_lots(PANEL, eino, offered.auction, 3, 60_000)
     assert refusal.value.valid == "1 .. 2, what is left"
+    client.take_lots_directly(street.keys[1], eino, offered.auction, 1, 60_000)
     day.live_until(terms.until + 1)
     ended = client.dutch_auction(offered.auction)
+    assert [take.lots for take in ended.takes] == [1, 1]
     assert (ended.state, ended.left) == ("closed", 0)
 
 
@@ -218,6 +222,16 @@ def test_a_bid_that_a_crash_interrupted_is_sent_again_as_the_same_bid(
     assert [one.bid.state for one in client.reveal_bids(kept)] == ["won"]
 
 
+REVEAL = MarketClient.reveal_bids
+
+
+def _answer(away: Iterator[Exception], given: Any, named: Any) -> Any:
+    """What the market answers once it is back."""
+    for error in away:
+        raise error
+    return REVEAL(*given, **named)
+
+
 def test_the_command_line_offers_bids_waits_and_takes(
     street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +254,11 @@ def test_the_command_line_offers_bids_waits_and_takes(
     assert "takes bids until" in offered.output, offered.output
     number = offered.output.split()[2]
     assert f"sealed {number} open buy 2/2 200" in " ".join(run("list").output.split())
-    ended = run("bid", "--auction", number, "--price", "50000", "--lots", "1", "--wait", account=veera)
+    away = iter([UnreachableError("no market answers")])
+    with monkeypatch.context() as patched:
+        patched.setattr(MarketClient, "reveal_bids", lambda *given, **named: _answer(away, given, named))
+        ended = run("bid", "--auction", number, "--price", "50000", "--lots", "1", "--wait", account=veera)
+    assert "no market answers; trying again" in ended.output
     assert ended.output.splitlines()[-1] == f"sealed auction {number}: your bid is won, 1 lots at 90000"
     assert "won" in run("reveal").output
 
@@ -270,14 +288,15 @@ def test_what_was_traded_is_billed_and_holds(street: Street, tmp_path: Path) -> 
         }
         for account, bill in bills.items()
     }
+    taken = sum(400 * take.price for take in client.auctions_of(veera)[-1].takes)
     assert traded == {
         aino: {3: (-300, -300 * 60_000), 12: (0, 0), 17: (-750, -750 * 70_000), 18: (-900, -900 * 70_000)},
         eino: {
             3: (300, 300 * 60_000),
-            12: (-400, -400 * 60_000),
+            12: (-800, -taken),
             17: (500, 500 * 70_000),
             18: (600, 600 * 70_000),
         },
-        veera: {3: (0, 0), 12: (400, 400 * 60_000), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
+        veera: {3: (0, 0), 12: (800, taken), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
     }
     assert day.findings(tmp_path / "run") == []
