@@ -219,6 +219,28 @@ def test_a_keeper_that_died_between_clearing_and_labels_gives_them_out_when_it_i
     assert exchange.market.clear([market]) == town.restart().market.clear([market]) == []
 
 
+def test_the_same_bills_that_somebody_else_made_final_are_paid_and_the_bond_comes_back(town: Town) -> None:
+    exchange = town.restart()
+    settlement, gateway = exchange.settlement, exchange.gateway
+    bills = settlement.bill(town.day)
+    town.chain.reorganise(town.over)
+    gateway.catch_up()
+    free, contract = town.balances(), gateway.contracts.settlement
+    number, home = settlement.propose(bills), exchange.founded.homes[0]
+    copied = gateway.send([(home.owner, contract.propose_bills(bills, home.account, bytes(32)))])
+    [copy] = [event.id for event in copied if isinstance(event, e.BillsProposed)]
+    town.clock.now = settlement.closes_at(copy) + BILL_SLACK
+    gateway.send([(home.owner, contract.finalise(copy))])
+    settlement.pay(number, bills)
+    paid = settlement.proposal(town.day)
+    assert paid is not None
+    assert (paid.number, paid.paid) == (copy, True)
+    assert contract.standing(number).state == BillsState.SUPERSEDED
+    assert [-bill.sums.due for bill in bills.accounts] == difference(town.balances()[3:], free[3:])
+    assert sum(town.balances()) == sum(free) + bills.sums.lock_release
+    assert settlement.pay(number, bills) == []
+
+
 def test_lost_blocks_are_undone_and_what_they_held_is_done_again(town: Town, tmp_path: Path) -> None:
     exchange = town.restart()
     settlement, gateway = exchange.settlement, exchange.gateway

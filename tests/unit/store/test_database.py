@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import delete, inspect
+from sqlalchemy import Connection, delete, inspect, select, text
 
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.store import Store, StoreError, readings, schema
+from otaniemi.platform.store import Store, StoreError, members, readings, schema
 from otaniemi.platform.store.database import migration_config
+from otaniemi.platform.store.members import Member
 
 
 def test_the_migrations_give_exactly_the_tables_of_the_schema(store: Store) -> None:
@@ -24,6 +25,40 @@ def test_the_last_migration_can_be_undone(store: Store) -> None:
     with store.begin() as transaction:
         command.downgrade(migration_config(transaction), "base")
         assert inspect(transaction).get_table_names() == ["alembic_version"]
+
+
+def test_rows_keep_what_they_say_when_the_schema_changes(store: Store) -> None:
+    key, meter, prices = (1, 2, 3), bytes(range(32)), b"\x01\x02"
+    with store.begin() as transaction:
+        command.downgrade(migration_config(transaction), "0009")
+        for account, known in ((7, meter), (8, bytes(32))):
+            row = {
+                "account": account,
+                "block": 5,
+                "community": 1,
+                "owner": "o",
+                "device": "d",
+                "meter": known,
+            }
+            _insert(transaction, "members", row)
+        named = dict(zip(("community", "feed", "day"), key, strict=True))
+        _insert(transaction, "tariffs", {**named, "prices": prices, "block": 4})
+        command.upgrade(migration_config(transaction), "head")
+        assert members.of_community(transaction, 1) == [
+            Member(7, 1, "o", "d", {0: meter}, "account 7"),
+            Member(8, 1, "o", "d", {}, "account 8"),
+        ]
+        assert transaction.execute(select(schema.tariffs)).all() == [(*key, 4, prices)]
+        command.downgrade(migration_config(transaction), "0009")
+        assert transaction.scalars(text("SELECT meter FROM members ORDER BY account")).all() == [
+            meter,
+            bytes(32),
+        ]
+
+
+def _insert(transaction: Connection, table: str, row: dict[str, object]) -> None:
+    columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    transaction.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), row)
 
 
 def test_what_was_written_is_there_when_opened_again(store: Store) -> None:

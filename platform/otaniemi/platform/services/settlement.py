@@ -224,13 +224,28 @@ class SettlementService:
     def pay(self, number: int, bills: Bills) -> list[events.Event]:
         """After the window: make proposal ``number`` final, then all debits, the parties, and all credits.
 
-        What the chain has of it already is left out, so that it can be asked for again after a failure.
+        What the chain has of it already is left out, so that it can be asked for again after a failure. Where the same
+        bills of somebody else were final first, those are paid and the bond comes back.
+
+        Raises
+        ------
+        SettlementError
+            The proposal was voided.
         """
         return self._gateway.send([(self._proposer, call) for call in self._payments(number, bills)])
 
     def _payments(self, number: int, bills: Bills) -> list[Call]:
         """What is left to do of the payment of ``bills``, in order."""
         settlement, where = self._settlement, self._settlement.standing(number)
+        if where.state == BillsState.VOID:
+            raise SettlementError(
+                f"day {bills.day}: bills {number} were voided; propose the day's bills again"
+            )
+        final = settlement.final_of(bills.community, bills.day)
+        if final not in (0, number):
+            reclaim = [settlement.reclaim_bond(number)] if where.state == BillsState.OPEN else []
+            same = self.proposal(bills.day)
+            return reclaim + (self._payments(final, bills) if same and same.number == final else [])
         calls: list[Call] = []
         step, done = where.next, where.cursor
         if where.state == BillsState.OPEN:
