@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,115 +11,34 @@ from sqlalchemy import select
 
 from otaniemi.contracts.chain import events as e
 from otaniemi.contracts.chain.billing import BillsState, PayoutStep
-from otaniemi.contracts.chain.blocks import Receipt
-from otaniemi.contracts.chain.embedded import EmbeddedChain
 from otaniemi.contracts.chain.sender import Sender
 from otaniemi.contracts.rules.bills import Bills
 from otaniemi.contracts.rules.calendar import (
+    Product,
     Source,
-    bills_due,
     direct_gate,
     relay_gate,
     slot_at,
     slot_end,
     slots_of_day,
 )
+from otaniemi.contracts.rules.meters import Quality
 from otaniemi.contracts.rules.orders import RECORD_BYTES, Market, Order, preference
 from otaniemi.contracts.rules.reports import METER_KIND
 from otaniemi.contracts.rules.signing import order_digest, sign
 from otaniemi.oracles.errors import ConflictingReadingError
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.clock import SimulatedClock, Timeline
-from otaniemi.platform.community_day import BILL_SLACK, enter_days
-from otaniemi.platform.data.scenario import Scenario
-from otaniemi.platform.data.synthetic import synthetic_scenario
+from otaniemi.platform.audit.replay import Replay
+from otaniemi.platform.audit.steps import steps_of
+from otaniemi.platform.community_day import BILL_SLACK
 from otaniemi.platform.services import settlement as service
-from otaniemi.platform.services.exchange import Exchange, open_exchange
-from otaniemi.platform.services.founding import Founded, found, founded_at
+from otaniemi.platform.services.exchange import Exchange
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.services.settlement import SettlementService, ledger_change
 from otaniemi.platform.store import intake, markets, reports, schema
 from otaniemi.platform.store.database import Store
 
-SEED = 7
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class FragileChain(EmbeddedChain):
-    """A chain whose user dies after so many more transactions, and never hears of the last one."""
-
-    left: int | None = None
-
-    def mine(self, transactions: Sequence[bytes]) -> list[Receipt]:
-        if self.left is None:
-            return super().mine(transactions)
-        taken = transactions[: self.left]
-        self.left -= len(taken)
-        receipts = super().mine(taken) if taken else []
-        if self.left == 0:
-            raise Killed
-        return receipts
-
-    def reorganise(self, number: int) -> None:
-        """Lose every block after block ``number``."""
-        other = EmbeddedChain(self.block(0).timestamp)
-        for block in self.blocks(1, number):
-            other.set_time(block.timestamp)
-            other.mine(block.transactions)
-        assert other.head().hash == self.block(number).hash
-        self.__dict__.update(other.__dict__)
-
-
-class Town:
-    """A community whose day is over and not billed; its services can be started anew."""
-
-    def __init__(self, directory: Path) -> None:
-        self.scenario: Scenario = synthetic_scenario(3, 1, 3600, SEED)
-        self.clock = SimulatedClock(founded_at(self.scenario))
-        self.path = directory / "store.db"
-        self.store = Store(self.path)
-        self.chain = FragileChain(self.clock.now - 1)
-        self.founded = found(self.chain, self.scenario, SEED, self.store, self.clock)
-        exchange = open_exchange(self.founded, self.scenario, SEED)
-        timeline = Timeline(self.clock)
-        [day] = enter_days(exchange, self.scenario, "perfect", SEED, timeline, lambda _, action: action())
-        self.day = day.day
-        due = bills_due(self.founded.gateway.rules, self.day) + BILL_SLACK
-        while (moment := timeline.next_moment()) is not None and moment < due:
-            timeline.step()
-        self.clock.now = due
-        self.over = self.chain.head().number
-
-    def restart(self) -> Exchange:
-        """The services as a new process opens them."""
-        self.chain.left = None
-        self.store.close()
-        self.store = Store(self.path)
-        old = self.founded.gateway
-        gateway = Gateway(
-            Sender(self.chain),
-            old.contracts,
-            old.rules,
-            old.community,
-            old.product,
-            self.store,
-            self.clock,
-        )
-        gateway.catch_up()
-        self.founded = Founded(gateway, self.founded.deployment, self.founded.staff, self.founded.homes)
-        return open_exchange(self.founded, self.scenario, SEED)
-
-    def balances(self) -> list[int]:
-        contract = self.founded.gateway.contracts.accounts
-        parties = range(1, 4)
-        return [contract.words(account)[0] for account in (*parties, *self.accounts)]
-
-    @property
-    def accounts(self) -> list[int]:
-        return [home.account for home in self.founded.homes]
+from ...support.fragile_town import BOUGHT, SOLD, TRADED, Killed, Town
 
 
 @pytest.fixture(scope="module")
@@ -219,12 +138,43 @@ def test_a_keeper_that_died_between_clearing_and_labels_gives_them_out_when_it_i
     assert exchange.market.clear([market]) == town.restart().market.clear([market]) == []
 
 
-def test_the_same_bills_that_somebody_else_made_final_are_paid_and_the_bond_comes_back(town: Town) -> None:
+def test_heat_is_billed_and_paid_beside_electricity(town: Town) -> None:
+    settlement = town.restart().settlement
+    bills = settle(settlement, town)
+    slot, slots = town.warm_slot, slots_of_day(town.founded.gateway.rules, town.day)
+    buyer, seller, _ = town.accounts
+    heat = {(line.account, line.slot): line for line in bills.lines if line.product == Product.HEAT}
+    assert set(heat) == {(account, at) for account in (buyer, seller) for at in slots}
+    assert len([line for line in bills.lines if line.product == Product.ELECTRICITY]) == 3 * len(slots)
+    assert (heat[buyer, slot].trade_wh, heat[seller, slot].trade_wh) == (TRADED, -TRADED)
+    assert (heat[buyer, slot].schedule_wh, heat[buyer, slot].meter_wh) == (BOUGHT, BOUGHT)
+    # The seller owes the heat that it did not give; silent meters are estimated.
+    assert (heat[seller, slot].meter_wh, heat[seller, slot].imbalance > 0) == (-SOLD, True)
+    assert {line.quality for line in heat.values() if line.slot != slot} == {Quality.ESTIMATED}
+    assert bills.sums.trade_money == 0
+    proposal = settlement.proposal(town.day)
+    assert proposal is not None
+    assert proposal.paid
+
+
+def test_the_audit_follows_both_products(town: Town) -> None:
+    deployment, blocks = town.founded.deployment, town.chain.blocks(0, town.chain.head().number)
+    replay = Replay(deployment, None)
+    replay.run(steps_of(blocks, deployment.addresses))
+    assert replay.findings == []
+    assert replay.counts["meter_reports"] == 2 * 24
+
+
+def test_a_payment_that_the_chain_lost_is_made_again_through_the_bills_that_are_final_first(
+    town: Town,
+) -> None:
     exchange = town.restart()
     settlement, gateway = exchange.settlement, exchange.gateway
-    bills = settlement.bill(town.day)
+    bills = settle(settlement, town)
     town.chain.reorganise(town.over)
+    # The same services go on. Another home proposes the same bills and makes them final first.
     gateway.catch_up()
+    assert settlement.proposal(town.day) is None
     free, contract = town.balances(), gateway.contracts.settlement
     number, home = settlement.propose(bills), exchange.founded.homes[0]
     copied = gateway.send([(home.owner, contract.propose_bills(bills, home.account, bytes(32)))])
@@ -243,20 +193,8 @@ def test_the_same_bills_that_somebody_else_made_final_are_paid_and_the_bond_come
 
 def test_lost_blocks_are_undone_and_what_they_held_is_done_again(town: Town, tmp_path: Path) -> None:
     exchange = town.restart()
-    settlement, gateway = exchange.settlement, exchange.gateway
-    before = settle(settlement, town)
-    lost = town.chain.block(town.over + 1).hash
-    town.chain.reorganise(town.over)
-    # The same services go on, on a chain that lost a paid day.
-    gateway.catch_up()
-    assert settlement.proposal(town.day) is None
-    unpaid = town.balances()
-    again = settle(settlement, town)
-    assert again.root == before.root
-    assert [-bill.sums.due for bill in again.accounts] == difference(town.balances()[3:], unpaid[3:])
-    assert town.chain.block(town.over + 1).hash != lost
-    assert indexed(town.store) == indexed(read_anew(town, tmp_path / "paid.db"))
-    # A chain that lost half of the day and is shorter than the index.
+    gateway = exchange.gateway
+    # A chain that lost half of the day is shorter than the index.
     orders = len(indexed(town.store)["orders"])
     town.chain.reorganise(town.over // 2)
     gateway.catch_up()
