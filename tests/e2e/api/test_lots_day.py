@@ -14,7 +14,8 @@ from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.block_series import margins
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.dutch_auction import DutchTerms
-from otaniemi.contracts.rules.sealed_auction import SealedTerms
+from otaniemi.contracts.rules.errors import FieldError
+from otaniemi.contracts.rules.sealed_auction import SealedBid, SealedTerms
 from otaniemi.platform import cli
 from otaniemi.platform.api.auctions.messages import SealedView
 from otaniemi.platform.api.form import to_hex
@@ -109,6 +110,9 @@ def test_a_sealed_auction_goes_from_the_offer_to_the_instruction(street: Street,
     with pytest.raises(RefusedByServerError) as refusal:
         client.bid_sealed(street.keys[0], aino, offered.auction, 90_000, 1, kept)
     assert refusal.value.field == "account"
+    for price, lots, field in ((90_000, 4, "lots"), (39_999, 1, "price")):
+        with pytest.raises(FieldError, match=rf"^{field} is"):
+            client.bid_sealed(PANEL, eino, offered.auction, price, lots, kept)
     client.bid_sealed(PANEL, eino, offered.auction, 90_000, 2, kept)
     assert client.bid_sealed(PANEL, eino, offered.auction, 90_000, 2, kept).bids == (
         client.sealed_auction(offered.auction).bids
@@ -215,7 +219,8 @@ def test_a_bid_that_a_crash_interrupted_is_sent_again_as_the_same_bid(
     [own] = bid().bids
     assert day.free(eino) == free
     domain = client._domain("SealedAuction")
-    assert [to_hex(one.commitment(domain)) for one in kept.bids(domain)] == [own.commitment]
+    kept.keep(domain, SealedBid(99, eino, 1, 1, bytes(32)))  # of an auction that is gone with its chain
+    assert [to_hex(one.commitment(domain)) for one in kept.bids(domain)][:1] == [own.commitment]
     day.live_until(day.now + 300)
     assert [one.bid.state for one in client.reveal_bids(kept, street.keys[1])] == ["revealed"]
     day.live_until(day.now + 300)

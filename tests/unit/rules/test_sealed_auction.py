@@ -116,3 +116,18 @@ def test_times_that_leave_none_to_reveal_or_settle_are_refused_before_they_are_s
         replace(terms, commit_until=terms.commit_until - 1).check(HOURLY, terms.commit_until - 1)
     with pytest.raises(FieldError, match=r"^reveal_until is"):
         replace(terms, reveal_until=latest + 1).check(HOURLY, start - 7_200)
+
+
+def test_a_bid_that_could_not_be_revealed_or_win_is_refused_before_its_deposit_is_at_stake() -> None:
+    most = HOURLY.connection_limit_wh // 200
+    sale = _lots(SALE, 65_535)
+    bid = SealedBid(1, 5, 10_000, most, bytes(32))
+    bid.check(sale, HOURLY)
+    with pytest.raises(FieldError, match=r"^lots is 101"):
+        replace(bid, lots=most + 1).check(sale, HOURLY)
+    with pytest.raises(FieldError, match=r"^price is 9999; valid is 10000 or more, the reserve price"):
+        replace(bid, price=9_999).check(sale, HOURLY)
+    purchase = _lots(SALE, 65_535, selling=False)
+    bid.check(purchase, HOURLY)
+    with pytest.raises(FieldError, match=r"^price is 10001; valid is 10000 or less"):
+        replace(bid, price=10_001).check(purchase, HOURLY)

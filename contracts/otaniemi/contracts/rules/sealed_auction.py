@@ -110,6 +110,20 @@ class SealedBid:
         if len(self.salt) != 32:
             raise FieldError("length of the salt", len(self.salt), "32 bytes")
 
+    def check(self, terms: SealedTerms, rules: Rules) -> None:
+        """Refuse a bid in an auction of ``terms`` that could not be revealed, so that its deposit is lost, or not win.
+
+        Raises
+        ------
+        FieldError
+            It wants more lots than an account can take, or the price is worse than the reserve price.
+        """
+        within("lots", self.lots, 1, terms.lots.most(rules))
+        reserve = terms.reserve_price
+        if self.price < reserve if terms.lots.selling else self.price > reserve:
+            better = "or more" if terms.lots.selling else "or less"
+            raise FieldError("price", self.price, f"{reserve} {better}, the reserve price")
+
     def commitment(self, domain: Domain) -> bytes:
         """What is committed; ``domain`` is that of ``SealedAuction``."""
         return struct_digest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TypeVar
 
 from otaniemi.contracts.chain.sender import Key
@@ -136,6 +137,8 @@ class Auctions(Connection):
 
         Raises
         ------
+        FieldError
+            It could not be revealed, or could not win: field, value and what is valid.
         KeptFileError
             The bid could not be kept; nothing was sent.
         WrongProofError
@@ -143,12 +146,12 @@ class Auctions(Connection):
         """
         domain = self._domain("SealedAuction")
         view = self.sealed_auction(auction)
-        terms = SealedBid(auction, account, price, lots, bytes(32))
-        known = [bid for bid in kept.bids(domain) if replace(bid, salt=terms.salt) == terms]
-        if known:
-            bid = known[-1]
+        bid = SealedBid(auction, account, price, lots, secrets.token_bytes(32))
+        bid.check(view.terms(), self.rules)
+        same = [known for known in kept.bids(domain) if replace(known, salt=bid.salt) == bid]
+        if same:
+            bid = same[-1]
         else:
-            bid = replace(terms, salt=secrets.token_bytes(32))
             kept.keep(domain, bid)
         commitment, valid_to = bid.commitment(domain), int(view.commit_until.timestamp())
         signature = sign(key.secret, commit_digest(domain, auction, account, commitment, valid_to))
@@ -187,9 +190,9 @@ class Auctions(Connection):
         domain, found = self._domain("SealedAuction"), list[Opened]()
         bids = [bid for bid in kept.bids(domain) if auction in (None, bid.auction)]
         for number, account in dict.fromkeys((bid.auction, bid.account) for bid in bids):
-            view, refused = self.sealed_auction(number), None
-            own = view.bid_of(account)
-            if own is None:
+            view, refused = self._kept_auction(number), None
+            own = None if view is None else view.bid_of(account)
+            if view is None or own is None:
                 continue  # kept, and never sent
             if view.state == "revealing" and own.state == "committed":
                 try:
@@ -233,6 +236,15 @@ class Auctions(Connection):
     ) -> TransactionView:
         """Take lots in a transaction of one's own, which ``key`` pays; parameters as `take_lots`."""
         return self._transact(key, "DutchAuction", "take", auction, account, lots, limit, gas=TAKE_GAS)
+
+    def _kept_auction(self, number: int) -> SealedView | None:
+        """A sealed auction; None where there is none, as after a development chain began anew."""
+        try:
+            return self.sealed_auction(number)
+        except RefusedByServerError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
 
     def _reveal(self, bid: SealedBid, key: Key | None) -> SealedView:
         if key is None:
