@@ -70,7 +70,8 @@ class HomeResult:
     t, s and m of the settlement (import positive). ``sold_wh`` maps a source name to what was sold from it.
     ``device_wh`` maps "load", "pv", "battery", "ev", "appliances", "thermal" to Wh at the meter side (consumption
     positive). ``battery_soc`` and ``ev_soc`` are at the end of the slot, None without the device (NaN while a car is
-    away). ``temperatures`` are those of its thermal devices.
+    away). ``temperatures`` are those of its thermal devices. ``packages`` names what it has of the retailer, and
+    ``contracts_wh`` maps the name of a neighbour to the energy of their contracts, bought positive.
     """
 
     name: str
@@ -88,6 +89,8 @@ class HomeResult:
     ev_soc: FloatArray | None
     bill_nano: dict[str, int]
     temperatures: list[Temperature] = field(default_factory=list)
+    packages: list[str] = field(default_factory=list)
+    contracts_wh: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

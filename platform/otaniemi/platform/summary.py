@@ -283,7 +283,29 @@ def _home(facts: RunFacts, home: int, sold: Mapping[int, Counter[str]]) -> HomeR
             )
             for device in owned.thermal
         ],
+        packages=_packages(facts, home),
+        contracts_wh=_contracts(facts, home),
     )
+
+
+def _packages(facts: RunFacts, home: int) -> list[str]:
+    """The retailer's packages of a home by name."""
+    chosen = [
+        (choice.supply, choice.feed_in) for day in facts.days for choice in day.packages[home : home + 1]
+    ]
+    return list(dict.fromkeys(name for names in chosen for name in names if name))
+
+
+def _contracts(facts: RunFacts, home: int) -> dict[str, int]:
+    """Energy of a home's contracts by neighbour, bought positive. [Wh]"""
+    names = dict(zip(facts.days[0].accounts, (owned.home for owned in facts.scenario.homes), strict=True))
+    own, wh = facts.days[0].accounts[home], Counter[str]()
+    for agreement in (one for day in facts.days for one in day.agreed if one.form == Form.BILATERAL):
+        if agreement.buyer == own:
+            wh[f"home {names[agreement.seller]}"] += sum(agreement.wh)
+        elif agreement.seller == own:
+            wh[f"home {names[agreement.buyer]}"] -= sum(agreement.wh)
+    return dict(wh)
 
 
 _DEVICES: Mapping[str, Callable[[Home], bool]] = {

@@ -102,3 +102,10 @@ def test_device_colours_differ_in_lightness_or_hue_for_every_eye() -> None:
     reduced = [(0.3 * r + 0.59 * g + 0.11 * b, b - (r + g) / 2) for r, g, b in values]
     distances = [np.hypot(a[0] - c[0], a[1] - c[1]) for i, a in enumerate(reduced) for c in reduced[:i]]
     assert min(distances) > 20
+
+
+def test_a_homes_packages_and_contracts_are_told(record: RunRecord) -> None:
+    home = replace(record.homes[0], packages=["bands", "sun"], contracts_wh={"home 2": -960, "home 3": 40})
+    series = figures.home_series(home)
+    assert series["packages"] == "bands, sun"
+    assert series["contracts"] == {"home 2": -0.96, "home 3": 0.04}

@@ -375,6 +375,8 @@ def home_series(home: HomeResult) -> dict[str, Any]:
         }
         | {key: values for one in home.temperatures for key, values in _temperature(one).items()},
         "sold": {colours.SOURCE.get(source, source): wh / 1e3 for source, wh in home.sold_wh.items() if wh},
+        "packages": ", ".join(home.packages),
+        "contracts": {other: wh / 1e3 for other, wh in home.contracts_wh.items()},
         "bill": {part.replace("_", " "): eur(nano) for part, nano in home.bill_nano.items()},
         "alone": eur(home.cost_alone_nano),
         "market": eur(home.cost_market_nano),

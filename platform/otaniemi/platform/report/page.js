@@ -47,6 +47,10 @@
     row(facts, "cost with the market", euros(home.market));
     row(facts, "saved by the market", euros(home.alone - home.market));
     for (const [source, kwh] of Object.entries(home.sold)) row(facts, `sold from ${source}`, `${kwh.toFixed(3)} kWh`);
+    row(facts, "price packages", home.packages || "none");
+    for (const [other, kwh] of Object.entries(home.contracts)) {
+      row(facts, `contract with ${other}`, `${Math.abs(kwh).toFixed(3)} kWh ${kwh > 0 ? "bought" : "sold"}`);
+    }
     const bill = document.getElementById("home-bill");
     bill.textContent = "";
     for (const [part, amount] of Object.entries(home.bill)) row(bill, part, euros(amount));
