@@ -53,7 +53,7 @@ class LiveMarketPlace:
         self._exchange, self._gateway, self._timeline = exchange, exchange.gateway, timeline
         self._lock = threading.RLock()
         self._entered: set[int] = set()
-        self._tended_block, self._due = -1, 0
+        self._tended_head, self._due = b"", 0
         self.auctions = AuctionDesk(exchange.auctions, self._gateway.rules, self._now)
         self.series = SeriesDesk(exchange.series, self._gateway.rules, self._now)
         self.limits = LimitDesk(exchange.continuous, self._gateway.community, self._now)
@@ -178,11 +178,11 @@ class LiveMarketPlace:
     def _tend(self) -> None:
         """Do what is due in auctions and contracts when the chain is new or it is time; enter when there is more."""
         chain = self._gateway.sender.chain
-        if chain.head().number == self._tended_block and self._gateway.clock.now < self._due:
+        if chain.head().hash == self._tended_head and self._gateway.clock.now < self._due:
             return
         self._exchange.tend()
         due = self._exchange.next_due()
-        self._tended_block, self._due = chain.head().number, sys.maxsize if due is None else due
+        self._tended_head, self._due = chain.head().hash, sys.maxsize if due is None else due
         if due is not None and due not in self._entered:
             self._entered.add(due)
             # The step that takes it tends to it.
