@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from otaniemi.platform.cli.auction_words import own_part, row_of
 from otaniemi.platform.cli.output import console, error_console, print_json
 from otaniemi.platform.cli.remote import (
     LOCAL,
@@ -24,13 +23,13 @@ from otaniemi.platform.cli.remote import (
     Url,
     Wallet,
     connect,
+    local_time,
     open_key,
     slot_of,
 )
 from otaniemi.platform.errors import OtaniemiError
 
 if TYPE_CHECKING:
-    from otaniemi.contracts.rules.calendar import Rules
     from otaniemi.contracts.rules.lots import Lots
     from otaniemi.platform.api.auctions.messages import DutchView, SealedView
     from otaniemi.platform.client import MarketClient
@@ -93,11 +92,11 @@ def list_auctions(
         "auction", "state", "side", "lots left", "Wh", "from slot", "price", "until", box=box.SIMPLE
     )
     for view in found:
-        table.add_row(*_row(view, rules))
+        table.add_row(*row_of(view, rules))
     console.print(table)
     if account is not None:
         for view in found:
-            for line in _own_part(view, account):
+            for line in own_part(view, account):
                 console.print(line)
 
 
@@ -138,7 +137,7 @@ def sealed(
         nano = nano_of_micro(micro_of_eur(deposit))
         terms = SealedTerms(offered, pay_as_bid, reserve, nano, until, until + 60 * reveal_minutes)
         view = client.offer_sealed(key, terms, again)
-    _print_offer(view, json, f"takes bids until {_time(view.commit_until, client.rules)}")
+    _print_offer(view, json, f"takes bids until {local_time(client.rules, view.commit_until)}")
 
 
 @app.command()
@@ -171,7 +170,7 @@ def dutch(
         begin = int(client.community().now.timestamp()) + 60 * begin_in
         terms = DutchTerms(offered, start_price, end_price, begin, begin + 60 * minutes)
         view = client.offer_dutch(key, terms, again)
-    _print_offer(view, json, f"begins at {_time(view.begin, client.rules)}")
+    _print_offer(view, json, f"begins at {local_time(client.rules, view.begin)}")
 
 
 @app.command()
@@ -201,7 +200,7 @@ def bid(
         view = client.bid_sealed(open_key(wallet), account, auction, price, lots, kept)
         rules = client.rules
         if not json:
-            begin, end = _time(view.commit_until, rules), _time(view.reveal_until, rules)
+            begin, end = local_time(rules, view.commit_until), local_time(rules, view.reveal_until)
             at_stake = (
                 f"reveal it from {begin} to {end}, or {view.deposit_nano / NANO_PER_EUR:.2f} EUR are lost"
             )
@@ -212,7 +211,7 @@ def bid(
     if json:
         print_json(view.model_dump(mode="json"))
     elif wait:
-        for line in _own_part(view, account):
+        for line in own_part(view, account):
             console.print(line)
 
 
@@ -254,7 +253,7 @@ def reveal(
     else:
         table = Table("auction", "account", "bid", "reveal from", "to")
         for one in found:
-            times = _time(one.auction.commit_until, rules), _time(one.auction.reveal_until, rules)
+            times = local_time(rules, one.auction.commit_until), local_time(rules, one.auction.reveal_until)
             table.add_row(str(one.auction.auction), str(one.bid.account), one.bid.state, *times)
         console.print(table)
     refused = [f"sealed auction {one.auction.auction}: {one.refused}" for one in found if one.refused]
@@ -289,9 +288,9 @@ def take(
     if json:
         print_json(view.model_dump(mode="json"))
         return
-    for line in _own_part(view, account):
+    for line in own_part(view, account):
         console.print(line)
-    console.print(f"{view.left} of {view.lots.count} lots are left, until {_time(view.until, rules)}")
+    console.print(f"{view.left} of {view.lots.count} lots are left, until {local_time(rules, view.until)}")
 
 
 @app.command()
@@ -363,43 +362,3 @@ def _print_offer(view: SealedView | DutchView, json: bool, what: str) -> None:
         return
     put_up = view.put_up_nano / NANO_PER_EUR
     console.print(f"{view.kind} auction {view.auction} {what}; {put_up:.6f} EUR put up")
-
-
-def _row(view: SealedView | DutchView, rules: Rules) -> Iterable[str]:
-    lots = view.lots
-    if view.kind == "sealed":
-        until = view.commit_until if view.state == "open" else view.reveal_until
-        left, price = lots.count - view.sold, view.reserve_price if view.price is None else view.price
-    else:
-        until = view.begin if view.state == "coming" else view.until
-        left, price = view.left, view.start_price if view.price is None else view.price
-    return (
-        f"{view.kind} {view.auction}",
-        view.state,
-        "sell" if lots.selling else "buy",
-        f"{left}/{lots.count}",
-        str(sum(lots.wh)),
-        _time(lots.start, rules)[5:16],
-        str(price),
-        _time(until, rules)[5:16],
-    )
-
-
-def _own_part(view: SealedView | DutchView, account: int) -> Iterable[str]:
-    """What an account has of an auction, a line each."""
-    name = f"{view.kind} auction {view.auction}"
-    if view.kind == "dutch":
-        for one in view.takes:
-            if one.account == account:
-                yield f"{name}: {one.lots} lots at {one.price}"
-        return
-    own = view.bid_of(account)
-    if own is not None:
-        won = f", {own.won} lots at {own.due}" if own.won else ""
-        yield f"{name}: your bid is {own.state}{won}"
-
-
-def _time(moment: dt.datetime, rules: Rules) -> str:
-    """Local time as people read it."""
-    zone = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -89,9 +89,14 @@ def slot_of(rules: Rules, text: str) -> int:
 
 
 def start_of(rules: Rules, slot: int) -> str:
-    """The local start of a slot as people read it."""
-    zone: Any = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
-    return dt.datetime.fromtimestamp(slot * rules.slot_seconds, zone).strftime("%Y-%m-%d %H:%M")
+    """The local start of a slot as people read it, to the minute."""
+    return local_time(rules, dt.datetime.fromtimestamp(slot * rules.slot_seconds, dt.UTC))[:16]
+
+
+def local_time(rules: Rules, moment: dt.datetime) -> str:
+    """An instant on the community's clock as people read it."""
+    zone = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def date_of(day: int) -> str:

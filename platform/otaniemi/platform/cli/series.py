@@ -24,6 +24,7 @@ from otaniemi.platform.cli.remote import (
     Wallet,
     connect,
     date_of,
+    local_time,
     open_key,
 )
 from otaniemi.platform.errors import OtaniemiError
@@ -71,7 +72,7 @@ def list_series(
     table = Table("series", "days", "hours", "Wh", "mark", "buy", "sell", "until", box=box.SIMPLE)
     for view, book in zip(found, books, strict=True):
         mark = "-" if view.mark is None else str(view.mark)
-        until = _local(view.last_trading, rules)[5:]
+        until = local_time(rules, view.last_trading)[5:16]
         best = _best(book, buy=True), _best(book, buy=False)
         table.add_row(
             str(view.series), _days(view), _hours(view, rules), str(view.total_wh), mark, *best, until
@@ -235,17 +236,12 @@ def _days(view: SeriesView) -> str:
 
 def _hours(view: SeriesView, rules: Rules) -> str:
     end = view.starts + dt.timedelta(seconds=view.slots * rules.slot_seconds)
-    return f"{_local(view.starts, rules)[11:]}-{_local(end, rules)[11:]}"
+    return f"{local_time(rules, view.starts)[11:16]}-{local_time(rules, end)[11:16]}"
 
 
 def _state(view: DealView, side: DealSideView, rules: Rules) -> str:
     if side.failed:
         return "failed"
     if side.deadline is not None:
-        return f"called until {_local(side.deadline, rules)[5:]}"
+        return f"called until {local_time(rules, side.deadline)[5:16]}"
     return view.state
-
-
-def _local(moment: dt.datetime, rules: Rules) -> str:
-    zone = dt.timezone(dt.timedelta(seconds=rules.utc_offset))
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
