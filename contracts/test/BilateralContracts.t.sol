@@ -398,6 +398,29 @@ contract BilateralContractsTest is Town {
         deals.claimDefault(terms, DAY, "", BUYER);
     }
 
+    function test_a_seller_without_room_for_the_day_is_in_default() public {
+        BilateralTerms memory terms = _profile(1);
+        uint64 deal = _conclude(terms);
+        uint32[] memory wh = new uint32[](1);
+        wh[0] = 1;
+        Agreement memory small =
+            Agreement(COMMUNITY, 0, OTHER, SELLER, Form.Block, 0, 0, 1, FIRST_SLOT + 11, wh);
+        for (uint256 i = 0; i < 512; ++i) {
+            vm.prank(address(auction));
+            positions.open(small);
+        }
+        vm.warp(DAY_START - 1 hours);
+        vm.expectRevert(abi.encodeWithSelector(IPositions.TooManyPositions.selector, SELLER, DAY));
+        deals.deliver(terms, DAY, "");
+        _refuses(_ownerOf(SELLER), abi.encodeWithSelector(IBilateralContracts.NoDefault.selector, SELLER));
+        deals.claimDefault(terms, DAY, "", SELLER);
+        vm.expectEmit();
+        emit IBilateralContracts.Defaulted(deal, SELLER, FIRST_SLOT + 1, DAY - 1);
+        vm.prank(_ownerOf(BUYER));
+        deals.claimDefault(terms, DAY, "", BUYER);
+        vm.assertEq(accounts.freeOf(BUYER), FUNDS + FEE);
+    }
+
     function test_who_can_pay_is_in_no_default() public {
         BilateralTerms memory terms = _profile(1);
         _conclude(terms);

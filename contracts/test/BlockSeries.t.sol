@@ -5,6 +5,8 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 
 import {IAccounts} from "../src/interfaces/IAccounts.sol";
 import {BlockDeal, BlockTrade, IBlockSeries} from "../src/interfaces/IBlockSeries.sol";
+import {Limit, SignedLimit} from "../src/interfaces/IContinuousMarket.sol";
+import {IPositions} from "../src/interfaces/IPositions.sol";
 import {Form} from "../src/types/Form.sol";
 import {Agreement} from "../src/types/Position.sol";
 import {Series} from "../src/types/Series.sol";
@@ -401,6 +403,25 @@ contract BlockSeriesTest is ContinuousTown {
         vm.expectEmit();
         emit IBlockSeries.Defaulted(deal, 0, SELLER, FIRST, 5 * DAY_WH * 6000);
         blocks.deliver(deal, FIRST);
+    }
+
+    function test_nobody_leaves_a_deal_by_filling_the_other_sides_day() public {
+        uint64 deal = _trade();
+        _mark(series, DAY + 1, PRICE + 6000);
+        // The buyer wants more on the day, in parts of any size; the seller, whom the rise costs, trades as many as it can.
+        Limit memory bid = _limit(BUYER, true, PRICE, 1000, 0);
+        Limit memory ask = _limit(SELLER, false, PRICE, 1000, 0);
+        (bid.instrument, ask.instrument) = (_slot(FIRST), _slot(FIRST));
+        (SignedLimit memory buy, SignedLimit memory sell) = (_signed(bid), _signed(ask));
+        for (uint256 i = 0; i < 256; ++i) {
+            continuous.matchOrders(buy, sell, 1);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IPositions.TooManyPositions.selector, BUYER, FIRST));
+        continuous.matchOrders(buy, sell, 1);
+        vm.warp(_until(FIRST) - 6 hours);
+        blocks.deliver(deal, FIRST);
+        vm.assertEq(positions.chainOf(COMMUNITY, 0, BUYER, FIRST).count(), 257);
+        vm.assertEq(blocks.dealOf(deal).nextDay, FIRST + 1);
     }
 
     function test_a_default_waits_for_the_latest_mark() public {

@@ -59,6 +59,12 @@ contract CommunitiesTest is Town {
         rules.challengeWindow = (rules.billDelay - rules.meterWindow) / 2 + 1;
         _refuses(rules, "challengeWindow");
         rules = _rules();
+        rules.billDelay = 14 days + 1;
+        _refuses(rules, "billDelay");
+        rules = _rules();
+        rules.billWindow = 7 days + 1;
+        _refuses(rules, "billWindow");
+        rules = _rules();
         rules.retailer = 99;
         _refuses(rules, "retailer");
     }

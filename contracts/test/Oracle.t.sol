@@ -238,6 +238,27 @@ contract OracleTest is Town {
         vm.assertEq(oracle.tariffHash(COMMUNITY, 2, DAY + 1), keccak256(_pair(500_001, 0)));
     }
 
+    function test_no_round_lets_reference_prices_count_once_bills_can_be_proposed() public {
+        _reportTariff(2, DAY, _pair(0, 0));
+        Rules memory rules = communities.rulesAt(COMMUNITY, DAY + 1);
+        uint256 bills = uint256(dayStart(DAY + 2, rules.utcOffset)) + rules.billDelay;
+        uint8 round = 0;
+        // Each jump waits for another round, as long as a report is usually awaited.
+        for (uint256 time = GATE + 1 days - 1; time < bills; time += rules.meterWindow - 1) {
+            vm.warp(time);
+            _reportTariff(2, DAY + 1, round, _pair(1_000_000 + int32(uint32(round)), 0), 0, 3);
+            ++round;
+        }
+        bytes memory last = _pair(999_999 + int32(uint32(round)), 0);
+        bytes memory signatures = _tariffSignatures(2, DAY + 1, round, last, 0, 3);
+        vm.warp(bills);
+        vm.expectRevert(_outside(0, bills));
+        oracle.reportTariff(COMMUNITY, 2, DAY + 1, round, last, _pair(0, 0), signatures);
+        vm.warp(bills - 1);
+        oracle.reportTariff(COMMUNITY, 2, DAY + 1, round, last, _pair(0, 0), signatures);
+        vm.assertEq(oracle.tariffHash(COMMUNITY, 2, DAY + 1), keccak256(last));
+    }
+
     function test_a_day_waits_for_the_end_of_a_challenge_of_its_reference_prices() public {
         _reportTariff(2, DAY, _pair(0, 0));
         uint256 id = _challengePrices(2, DAY);

@@ -212,6 +212,23 @@ contract PositionsTest is Town {
         _open(agreement);
     }
 
+    function test_trades_in_parts_leave_half_of_the_room_to_what_else_was_agreed() public {
+        Agreement memory agreement = _agreement(HOME, OTHER, 0, 0, 1, 1);
+        agreement.form = Form.Continuous;
+        for (uint256 i = 0; i < 256; ++i) {
+            _open(agreement);
+        }
+        bytes memory full = abi.encodeWithSelector(IPositions.TooManyPositions.selector, HOME, DAY);
+        _refuse(agreement, full);
+        agreement.form = Form.Dutch;
+        _refuse(agreement, full);
+        (agreement.buyer, agreement.seller) = (THIRD, HOME);
+        _refuse(agreement, full);
+        agreement.form = Form.Block;
+        _open(agreement);
+        vm.assertEq(positions.chainOf(COMMUNITY, 0, HOME, DAY).count(), 257);
+    }
+
     // ---- curtailing ----
 
     function test_only_the_regulator_curtails_and_only_before_the_slot() public {

@@ -579,7 +579,7 @@ contract SealedAuctionTest is Town {
         uint32[] memory wh = new uint32[](1);
         wh[0] = 1;
         Agreement memory agreement =
-            Agreement(COMMUNITY, 0, account, partner, Form.Continuous, 0, 0, 1, FIRST_SLOT + 11, wh);
+            Agreement(COMMUNITY, 0, account, partner, Form.Bilateral, 0, 0, 1, FIRST_SLOT + 11, wh);
         if (positions.chainOf(COMMUNITY, 0, partner, DAY).count() != 0) agreement.seller = partner - 1;
         while (positions.chainOf(COMMUNITY, 0, account, DAY).count() < 512) {
             vm.prank(address(auction));

@@ -23,6 +23,11 @@ contract Communities is ICommunities, AccessManaged {
     /// @dev Later than any slot that can be ordered when the change is made, so rules of open markets stay.
     uint32 private constant CHANGE_DAYS = 10;
 
+    /// @dev With the days ahead of an order and the patience of `settleAlone` no lock outlasts the notice of a new module.
+    uint256 private constant MAX_BILL_DELAY = 14 days;
+
+    uint256 private constant MAX_BILL_WINDOW = 7 days;
+
     uint256 private constant DAY = 86_400;
 
     IAccounts private immutable _accounts;
@@ -228,7 +233,8 @@ contract Communities is ICommunities, AccessManaged {
         );
         _require(rules.nominationDirectLead <= rules.nominationBatchLead, "nominationDirectLead");
         _require(rules.meterWindow > 0, "meterWindow");
-        _require(rules.billWindow > 0, "billWindow");
+        _require(rules.billDelay <= MAX_BILL_DELAY, "billDelay");
+        _require(rules.billWindow > 0 && rules.billWindow <= MAX_BILL_WINDOW, "billWindow");
         _require(
             rules.deviationLimit > 0 && rules.deviationLimit <= uint32(type(int32).max), "deviationLimit"
         );

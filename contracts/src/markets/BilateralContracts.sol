@@ -441,7 +441,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         }
     }
 
-    /// @dev Whether a side lacks the money for its locks.
+    /// @dev Whether a side lacks the money for its locks, or the room for its positions of the day.
     function _lacks(Agreement[] memory parts, bool buy, Rules memory rules) private view returns (bool) {
         uint256 fee = uint256(rules.gridFee) + rules.platformFee;
         uint256 need = 0;
@@ -452,7 +452,13 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
             }
             need += lockOf(buy, bias(parts[i].price), wh, fee, rules.shortCap);
         }
-        return _accounts.freeOf(buy ? parts[0].buyer : parts[0].seller) < need;
+        Agreement memory first = parts[0];
+        uint32 account = buy ? first.buyer : first.seller;
+        if (_accounts.freeOf(account) < need) return true;
+        // A trading day of 32 bits, as the slot's.
+        uint32 day = uint32(dayOf(first.slot, rules.slotSeconds, rules.utcOffset));
+        uint256 count = _positions.chainOf(first.community, first.product, account, day).count();
+        return count + parts.length > _positions.MAX_POSITIONS();
     }
 
     /// @dev What the seller's meter gave beyond what it took [Wh].

@@ -7,6 +7,7 @@ import {IAccounts, Module} from "../interfaces/IAccounts.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IPositions} from "../interfaces/IPositions.sol";
 import {AccountKey} from "../types/AccountWords.sol";
+import {Form} from "../types/Form.sol";
 import {LAST_SOURCE, bias, lockOf} from "../types/OrderRecord.sol";
 import {Agreement, PositionChain, packWh, recordOf} from "../types/Position.sol";
 import {Rules, dayOf, dayStart} from "../types/Rules.sol";
@@ -17,6 +18,10 @@ import {Rules, dayOf, dayStart} from "../types/Rules.sol";
 contract Positions is IPositions, AccessManaged {
     /// @inheritdoc IPositions
     uint256 public constant MAX_POSITIONS = 512;
+
+    /// @dev Forms in which the other side alone chooses the parts of a trade add none beyond it, so that nobody takes up the
+    /// room of what an account agreed to otherwise; see docs/proofs.md [9].
+    uint256 private constant MAX_PARTS = 256;
 
     /// @dev Days ahead; rules of such days are frozen.
     uint256 private constant HORIZON = 8;
@@ -189,7 +194,8 @@ contract Positions is IPositions, AccessManaged {
         uint32 account = buy ? agreement.buyer : agreement.seller;
         uint256 key = _chainKey(agreement.community, agreement.product, account, day);
         PositionChain chain = _chains[key];
-        if (chain.count() == MAX_POSITIONS) revert TooManyPositions(account, day);
+        bool inParts = agreement.form == Form.Continuous || agreement.form == Form.Dutch;
+        if (chain.count() >= (inParts ? MAX_PARTS : MAX_POSITIONS)) revert TooManyPositions(account, day);
         _chains[key] = chain.append(keccak256(recordOf(agreement, buy, wh)));
         uint256 fee = uint256(rules.gridFee) + rules.platformFee;
         // One price for all slots: the locks of the slots are the lock of their sum.

@@ -97,6 +97,7 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
         bytes32 former = _tariffs[community][feed][day];
         ReportMark memory last = _markOf(community, feed, day);
         _requireTakeable(last, former != 0, former == hash, mark, from, until, rules.meterWindow);
+        _requireBeforeBills(feed, day, rules);
         uint32 baseDay = baseDayOf(community, feed, day);
         // A state and a hash.
         // slither-disable-next-line incorrect-equality
@@ -155,11 +156,7 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
     function decideQuarantine(uint32 community, uint8 feed, uint32 day, bool counting) external restricted {
         ReportMark memory mark = _markOf(community, feed, day);
         if (mark.status != ReportStatus.Quarantined) revert WrongStatus(mark.status);
-        if (feed == REFERENCE) {
-            // [15] Bills do not wait for these prices, so they stay as they are once bills can be proposed.
-            Rules memory rules = _communities.rulesAt(community, day);
-            _requireWithin(0, uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay);
-        }
+        _requireBeforeBills(feed, day, _communities.rulesAt(community, day));
         _settle(mark, counting);
         _setMark(community, feed, day, mark);
         emit QuarantineDecided(community, feed, day, counting);
@@ -413,6 +410,12 @@ contract Oracle is IOracle, ReporterBonds, AccessManaged {
             revert RoundPassed(mark.round, last.round);
         }
         if (counts && mark.missing >= last.missing) revert NotMoreSignatures(mark.missing, last.missing);
+    }
+
+    /// @dev [15] Bills do not wait for reference prices, so they stay as they are once bills can be proposed.
+    function _requireBeforeBills(uint8 feed, uint32 day, Rules memory rules) private view {
+        if (feed != REFERENCE) return;
+        _requireWithin(0, uint256(dayStart(uint256(day) + 1, rules.utcOffset)) + rules.billDelay);
     }
 
     function _requireWithin(uint256 from, uint256 until) private view {

@@ -327,6 +327,12 @@ def test_only_who_cannot_pay_is_in_default(desk: Desk) -> None:
     assert poor.hear(START - GRACE, default) == []
     assert poor.state.ledger.free[HOST] == RICH + 7_000
     assert "were paid before" in poor.hear(START - GRACE, default)[0]
+    full = Desk.open()
+    full.hear(NOW, CONCLUDED)
+    full.state.positions[1, 0, LEFT, DAY] = [
+        _opened(Form.BLOCK, 1, LEFT, HOST, 0, FIRST, 1).agreement.side(True)
+    ] * 512
+    assert full.hear(START - GRACE, default) == []
 
 
 @pytest.mark.parametrize(
@@ -380,6 +386,15 @@ def test_a_match_that_its_engine_did_not_bring_is_found(desk: Desk) -> None:
     match, position = replace(MATCH, buy=digest, deal=number), replace(TRADE, deal=number)
     why = desk.hear(NOW, position, match, function="matchOrders", **shown)
     assert why == [f"matches an order of account {LEFT}, which its engine {buy.engine} did not bring"]
+
+
+def test_a_trade_in_parts_that_takes_up_other_forms_room_is_found(desk: Desk) -> None:
+    part = _opened(Form.CONTINUOUS, 1, LEFT, HOST, 0, FIRST + 10, 1)
+    desk.state.positions[1, 0, LEFT, DAY] = [part.agreement.side(True)] * 256
+    why = list(Agreements(desk.state).opened(part, cast(Any, SimpleNamespace(time=NOW))))
+    assert why == [f"opens more than 256 positions of account {LEFT}"]
+    block = _opened(Form.BLOCK, 1, LEFT, HOST, 0, FIRST + 10, 1)
+    assert list(Agreements(desk.state).opened(block, cast(Any, SimpleNamespace(time=NOW)))) == []
 
 
 def test_a_position_of_a_closed_day_is_found(desk: Desk) -> None:

@@ -82,6 +82,8 @@ def test_a_missing_rule_is_named(rules: Rules) -> None:
         ("bond", 0),
         ("connection_limit_wh", 0),
         ("nomination_direct_lead", 481),
+        ("bill_delay", 14 * 86_400 + 1),
+        ("bill_window", 7 * 86_400 + 1),
         ("quorum", 1),
         ("quorum", 4),
         ("sessions", ()),

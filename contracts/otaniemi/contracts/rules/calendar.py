@@ -19,6 +19,8 @@ MIN_SLOT_SECONDS = 60
 MAX_UTC_OFFSET = 14 * 3_600
 MAX_SESSIONS = 8
 MAX_LEAD_SECONDS = 8 * DAY_SECONDS  # how far ahead of its start a slot can be ordered
+MAX_BILL_DELAY = 14 * DAY_SECONDS  # with it no lock outlasts the notice of a new module
+MAX_BILL_WINDOW = 7 * DAY_SECONDS
 PRICE_LIMIT = 2**31 - 1
 
 _ADDRESS = re.compile("0x[0-9a-f]{40}")
@@ -40,8 +42,8 @@ _RANGES = (
     ("nomination_batch_lead", 0, _U32),
     ("nomination_direct_lead", 0, _U32),
     ("meter_window", 1, _U32),
-    ("bill_delay", 0, _U32),
-    ("bill_window", 1, _U32),
+    ("bill_delay", 0, MAX_BILL_DELAY),
+    ("bill_window", 1, MAX_BILL_WINDOW),
     ("deviation_limit", 1, PRICE_LIMIT),
     ("challenge_window", 1, _U32),
     ("bond", 1, _U64),
@@ -126,7 +128,7 @@ class Rules:
         within("platform_fee", self.platform_fee, 0, PRICE_LIMIT - self.grid_fee)
         within("nomination_direct_lead", self.nomination_direct_lead, 0, self.nomination_batch_lead)
         least_delay = self.meter_window + 2 * self.challenge_window
-        within("bill_delay", self.bill_delay, least_delay, max(least_delay, _U32))
+        within("bill_delay", self.bill_delay, least_delay, max(least_delay, MAX_BILL_DELAY))
         addresses = [address.lower() for address in self.reporters]
         if not all(map(_ADDRESS.fullmatch, addresses)) or addresses != sorted(set(addresses)):
             raise FieldError("reporters", self.reporters, "distinct addresses in ascending order")

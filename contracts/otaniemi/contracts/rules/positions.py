@@ -16,6 +16,9 @@ from otaniemi.contracts.rules.orders import PRICE_BIAS, U8, U32, U64
 MAX_POSITIONS = 512
 """Records of an account, product and trading day."""
 
+MAX_PARTS = 256
+"""Records of the day beyond which forms whose trades the other side can split add none."""
+
 WHOLE = 1000
 """Permille that remain of a slot that is not curtailed."""
 
@@ -35,6 +38,11 @@ class Form(IntEnum):
     BLOCK = 4
     SEALED = 5
     DUTCH = 6
+
+
+def most_positions(form: int) -> int:
+    """Records of an account, product and trading day up to which ``form`` may add one."""
+    return MAX_PARTS if form in (Form.CONTINUOUS, Form.DUTCH) else MAX_POSITIONS
 
 
 @dataclass(frozen=True, slots=True)

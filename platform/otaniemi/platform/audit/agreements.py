@@ -17,7 +17,7 @@ from otaniemi.contracts.rules.calendar import (
 )
 from otaniemi.contracts.rules.errors import LedgerError
 from otaniemi.contracts.rules.orders import lock
-from otaniemi.contracts.rules.positions import MAX_POSITIONS, WHOLE
+from otaniemi.contracts.rules.positions import WHOLE, most_positions
 from otaniemi.platform.audit.state import State
 from otaniemi.platform.audit.steps import Step
 
@@ -57,8 +57,9 @@ class Agreements:
             if known is None or known.community != event.community or event.product not in known.products:
                 yield f"opens a position of account {account}, which is no metered member"
             chain = self._state.positions[event.community, event.product, account, event.day]
-            if len(chain) >= MAX_POSITIONS:
-                yield f"opens more than {MAX_POSITIONS} positions of account {account}"
+            most = most_positions(event.form)
+            if len(chain) >= most:
+                yield f"opens more than {most} positions of account {account}"
         if event.source > max(Source):
             yield f"opens a position from source {event.source}, which there is none of"
         if {day_of_slot(rules, slot) for slot in slots} != {event.day}:

@@ -11,7 +11,7 @@ from otaniemi.contracts.rules.bilateral import GRACE, BilateralBook, Deal, Run, 
 from otaniemi.contracts.rules.calendar import Rules, bills_due, day_at, day_of_slot, first_slot, slots_of_day
 from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.orders import lock
-from otaniemi.contracts.rules.positions import WHOLE, Agreement, Form
+from otaniemi.contracts.rules.positions import MAX_POSITIONS, WHOLE, Agreement, Form
 from otaniemi.contracts.rules.signing import Domain
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.platform.audit.agreed import Agreed
@@ -107,12 +107,11 @@ class BilateralDeals:
         if not max(opens, ends - GRACE) <= step.time < ends:
             yield f"calls account {event.account} in default of slot {event.slot} at {step.time}"
         if terms.profile:
-            need = sum(
-                lock(rules, event.account == terms.buyer, run.price, sum(run.wh))
-                for run in self._runs(deal, day, rules)
-            )
+            runs = self._runs(deal, day, rules)
+            need = sum(lock(rules, event.account == terms.buyer, run.price, sum(run.wh)) for run in runs)
             free = self._state.ledger.free[event.account]
-            if free >= need:
+            chain = self._state.positions[terms.community, terms.product, event.account, day]
+            if free >= need and len(chain) + len(runs) <= MAX_POSITIONS:
                 yield f"calls account {event.account} in default, which has {free} and needs {need}"
         yield from self._held(event.deal, deal)
         bilateral.replay(self._book, event)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from otaniemi.contracts.chain import events as e
-from otaniemi.contracts.rules.calendar import Rules
+from otaniemi.contracts.rules.calendar import Rules, bills_due
 from otaniemi.contracts.rules.errors import FieldError, SignatureError
 from otaniemi.contracts.rules.meters import MeterReport
 from otaniemi.contracts.rules.reports import (
@@ -25,7 +25,7 @@ from otaniemi.contracts.rules.reports import (
     tariff_window,
 )
 from otaniemi.contracts.rules.signing import Domain, address_bytes, meter_digest, recover, tariff_digest
-from otaniemi.contracts.rules.tariffs import TariffReport, unpack_prices
+from otaniemi.contracts.rules.tariffs import Feed, TariffReport, unpack_prices
 from otaniemi.platform.audit.findings import HIDDEN
 from otaniemi.platform.audit.published import Published
 from otaniemi.platform.audit.state import State
@@ -257,6 +257,8 @@ class Reports:
 def _fault_of_tariff(rules: Rules, report: TariffReport, now: int, last: ReportMark | None) -> str | None:
     """Why the oracle should not have taken a tariff report at ``now``, after the ``last`` one; None when it should."""
     opens, closes = next_window(rules, tariff_window(rules, report.feed, report.day), last)
+    if report.feed == Feed.REFERENCE:
+        closes = min(closes, bills_due(rules, report.day))
     if not opens <= now < closes:
         return f"a report of feed {report.feed} came at {now}, outside of {opens} to {closes}"
     try:
