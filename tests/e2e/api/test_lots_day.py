@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.block_series import margins
-from otaniemi.contracts.rules.calendar import Source
+from otaniemi.contracts.rules.calendar import Source, tariff_deadline
 from otaniemi.contracts.rules.dutch_auction import DutchTerms
 from otaniemi.contracts.rules.errors import FieldError
 from otaniemi.contracts.rules.sealed_auction import SealedBid, SealedTerms
@@ -41,17 +41,17 @@ class Street:
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    with served(tmp_path_factory.mktemp("market"), days=1) as day:
+    with served(tmp_path_factory.mktemp("market"), days=2) as day:
         joined = [day.join(0, "Aino"), day.join(1, "Eino", PANEL.address), day.join(2, "Veera")]
         yield Street(day, tuple(key for key, _ in joined), tuple(account for _, account in joined))
 
 
-def test_a_standard_contract_is_traded_and_delivered(
+def test_a_standard_contract_is_traded_and_delivered_day_by_day(
     street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day, (aino, eino, _) = street.day, street.accounts
     client, exchange = day.client, day.exchange
-    [number] = exchange.series.list_series([standard_series(exchange, (2, 5), day.number, day.number)])
+    [number] = exchange.series.list_series([standard_series(exchange, (13, 16), day.number, day.number + 1)])
     owners = {f"{account}.json": key for account, key in zip(street.accounts, street.keys, strict=True)}
     monkeypatch.setattr("httpx.Client", lambda **_options: client._http)
     monkeypatch.setattr(client._http, "close", lambda: None)
@@ -65,34 +65,34 @@ def test_a_standard_contract_is_traded_and_delivered(
         return result.output
 
     [view] = client.series()
-    assert (view.series, view.state, view.total_wh, view.mark_day) == (number, "open", 300, day.number)
+    assert (view.series, view.state, view.total_wh, view.mark_day) == (number, "open", 600, day.number)
     lots = ["--series", str(number), "--lots", "3"]
     sold = run("series", "sell", *lots, "--price", "60000", "--source", "pv", account=aino)
     assert "standing, 3 lots stand; traded nothing yet" in sold
     listed = " ".join(run("series", "list").split())
-    assert f"02:00-05:00 300 {view.mark} - 60000" in listed
+    assert f"13:00-16:00 600 {view.mark} - 60000" in listed
     bought = run("series", "buy", *lots, "--price", "70000", account=eino)
     assert "filled, 0 lots stand; traded 3 at 60000" in bought
     assert f"series {number}" in run("limit", "list", "--account", str(aino))
 
     [deal] = client.deals(eino)
-    secured = margins(exchange.series.series(number).terms, 60_000, view.mark or 0, 900)
+    secured = margins(exchange.series.series(number).terms, 60_000, view.mark or 0, 1_800)
     assert (deal.state, deal.next_day, deal.lots, deal.price) == ("open", day.number, 3, 60_000)
     assert (deal.buyer.margin, deal.seller.margin) == (secured.initial(True), secured.initial(False))
     assert "buy" in run("series", "deals", "--account", str(eino))
     assert client.top_up_margin(deal.deal) == deal
     topped = run("series", "margin", "--deal", str(deal.deal), "--wallet", f"{eino}.json")
-    assert f"buyer {eino}: 0.0000 EUR, at least 0.0000; over" in topped  # the services delivered it meanwhile
+    assert f"buyer {eino}: {deal.buyer.margin / EUR:.4f} EUR" in topped
     day.live_until(day.now + 3600)
     delivered = client.deal(deal.deal)
-    assert (delivered.state, delivered.delivered, delivered.buyer.margin) == ("over", day.number, 0)
-    assert "over" in run("series", "margin", "--deal", str(deal.deal))
-    first = exchange.first_slot
-    assert {slot - first: wh for slot, wh in day.traded(aino, day.number).items() if slot < first + 6} == {
-        2: -300,
-        3: -300,
-        4: -300,
-    }
+    assert (delivered.state, delivered.delivered, delivered.next_day) == (
+        "open",
+        day.number,
+        day.number + 1,
+    )
+    assert delivered.buyer.margin == deal.buyer.margin // 2
+    first = exchange.first_slot + 13
+    assert day.traded(aino, day.number) == {first: -300, first + 1: -300, first + 2: -300}
 
 
 def test_a_sealed_auction_goes_from_the_offer_to_the_instruction(street: Street, tmp_path: Path) -> None:
@@ -282,26 +282,34 @@ def test_the_command_line_offers_bids_waits_and_takes(
 def test_what_was_traded_is_billed_and_holds(street: Street, tmp_path: Path) -> None:
     day, (aino, eino, veera) = street.day, street.accounts
     client = day.client
+    [deal] = client.deals(eino)
+    day.live_until(tariff_deadline(client.rules, day.number + 1) - 3_600)
+    # The mark has risen toward what the buyer pays, and gives some of its margin back.
+    assert client.one_series(deal.series).mark_day == day.number + 1
+    remarked = client.deal(deal.deal).buyer
+    assert remarked.margin == remarked.initial < deal.buyer.margin
     day.live_until(day.now + 4 * 86_400)
+    assert client.deal(deal.deal).state == "over"
+    assert sum(line.trade_wh for line in client.bill(eino, day.number + 1).lines) == 900
     bills = {account: client.bill(account, day.number) for account in (aino, eino, veera)}
     assert {bill.stage for bill in bills.values()} == {"paid"}
     traded = {
         account: {
             line.slot - day.exchange.first_slot: (line.trade_wh, line.trade_money)
             for line in bill.lines
-            if line.slot - day.exchange.first_slot in (3, 12, 17, 18)
+            if line.slot - day.exchange.first_slot in (12, 13, 17, 18)
         }
         for account, bill in bills.items()
     }
     taken = sum(400 * take.price for take in client.auctions_of(veera)[-1].takes)
     assert traded == {
-        aino: {3: (-300, -300 * 60_000), 12: (0, 0), 17: (-750, -750 * 70_000), 18: (-900, -900 * 70_000)},
+        aino: {12: (0, 0), 13: (-300, -300 * 60_000), 17: (-750, -750 * 70_000), 18: (-900, -900 * 70_000)},
         eino: {
-            3: (300, 300 * 60_000),
             12: (-800, -taken),
+            13: (300, 300 * 60_000),
             17: (500, 500 * 70_000),
             18: (600, 600 * 70_000),
         },
-        veera: {3: (0, 0), 12: (800, taken), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
+        veera: {12: (800, taken), 13: (0, 0), 17: (250, 250 * 70_000), 18: (300, 300 * 70_000)},
     }
     assert day.findings(tmp_path / "run") == []
