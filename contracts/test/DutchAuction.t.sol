@@ -357,17 +357,7 @@ contract DutchAuctionTest is Town {
             int256 early = selling ? int256(next) * 1000 - exact : exact - int256(next) * 1000;
             vm.assertTrue(early >= 0 && early < 1000);
             price = next;
-            (,, uint16 left,) = _dutch.auctionOf(auction);
-            uint16 lots = uint16(clamp(seed >> 32, 1, 4));
-            uint32 taker = seed >> 200 & 1 == 0 ? BUYER : OTHER;
-            if (lots > left) continue;
-            uint256 before = accounts.freeOf(taker);
-            vm.prank(_ownerOf(taker));
-            _dutch.take(auction, taker, lots, price);
-            uint256 perKwh = selling
-                ? uint256(int256(price > 0 ? price : int32(0))) + FEE
-                : SHORT_CAP + uint256(int256(price < 0 ? -price : int32(0)));
-            vm.assertEq(before - accounts.freeOf(taker), lots * 300 * perKwh);
+            _takeSome(auction, selling, price, seed);
         }
         vm.warp(UNTIL + 1);
         _dutch.close(auction);
@@ -378,6 +368,21 @@ contract DutchAuctionTest is Town {
     }
 
     // ---- helpers ----
+
+    /// @dev A home takes some lots, if so many are left, and locks what its side asks for.
+    function _takeSome(uint64 auction, bool selling, int32 price, uint256 seed) private {
+        (,, uint16 left,) = _dutch.auctionOf(auction);
+        uint16 lots = uint16(clamp(seed >> 32, 1, 4));
+        uint32 taker = seed >> 200 & 1 == 0 ? BUYER : OTHER;
+        if (lots > left) return;
+        uint256 before = accounts.freeOf(taker);
+        vm.prank(_ownerOf(taker));
+        _dutch.take(auction, taker, lots, price);
+        uint256 perKwh = selling
+            ? uint256(int256(price > 0 ? price : int32(0))) + FEE
+            : SHORT_CAP + uint256(int256(price < 0 ? -price : int32(0)));
+        vm.assertEq(before - accounts.freeOf(taker), lots * 300 * perKwh);
+    }
 
     function _terms(bool selling, uint16 count, int32 first, int32 last)
         private

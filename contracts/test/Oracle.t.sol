@@ -541,35 +541,13 @@ contract OracleTest is Town {
     /// signed by a quorum, and what counted when bills could be proposed stays.
     function test_states_keep_money_and_meaning(uint256 seed) public {
         uint256 money = accounts.owed();
-        uint256[8] memory ids;
+        uint256[24] memory ids;
         uint256 opened = 0;
         for (uint256 step = 0; step < 24; ++step) {
             seed = uint256(keccak256(abi.encode(seed)));
-            uint32 day = DAY + uint32(seed >> 8 & 1);
-            uint8 feed = uint8(seed >> 16 & 1) * 2;
-            uint256 action = seed % 8;
-            uint256 number = seed >> 24 & 7;
-            if (action < 3) {
-                try this.reportTariff(
-                    feed, day, uint8(seed >> 32 & 3), seed >> 40 & 1 == 0 ? _prices : _outlier, seed >> 41 & 1
-                ) {}
-                    catch {}
-            } else if (action == 3 && opened < 8) {
-                vm.prank(_ownerOf(_home));
-                try oracle.challengeTariff(COMMUNITY, feed, day, _home) returns (uint256 id) {
-                    ids[opened++] = id;
-                } catch {}
-            } else if (action == 4) {
-                vm.prank(ARBITER);
-                try oracle.decide(ids[number], seed >> 48 & 1 == 0) {} catch {}
-            } else if (action == 5) {
-                vm.prank(ARBITER);
-                try oracle.decideQuarantine(COMMUNITY, feed, day, seed >> 48 & 1 == 0) {} catch {}
-            } else if (action == 6) {
-                try oracle.lapse(ids[number]) {} catch {}
-            } else {
-                vm.warp(vm.getBlockTimestamp() + (seed >> 64) % 4000);
-            }
+            // One that was opened before, or none.
+            uint256 id = _act(seed, ids[(seed >> 24) % (opened + 1)]);
+            if (id != 0) ids[opened++] = id;
             _checkStates(money);
         }
         // Nothing is stuck: a day later whatever was challenged can be ended by anyone.
@@ -588,6 +566,33 @@ contract OracleTest is Town {
 
     function reportMeters(uint8 round, MeterValue calldata value, uint256 from, uint256 count) external {
         _reportMeters(round, value, from, count);
+    }
+
+    /// @dev Anything that somebody may try, with a challenge `id`, which may be none; returns a new challenge.
+    function _act(uint256 seed, uint256 id) private returns (uint256 opened) {
+        uint32 day = DAY + uint32(seed >> 8 & 1);
+        uint8 feed = uint8(seed >> 16 & 1) * 2;
+        uint256 action = seed % 8;
+        bool holds = seed >> 48 & 1 == 0;
+        if (action < 3) {
+            bytes memory prices = seed >> 40 & 1 == 0 ? _prices : _outlier;
+            try this.reportTariff(feed, day, uint8(seed >> 32 & 3), prices, seed >> 41 & 1) {} catch {}
+        } else if (action == 3) {
+            vm.prank(_ownerOf(_home));
+            try oracle.challengeTariff(COMMUNITY, feed, day, _home) returns (uint256 made) {
+                opened = made;
+            } catch {}
+        } else if (action == 4) {
+            vm.prank(ARBITER);
+            try oracle.decide(id, holds) {} catch {}
+        } else if (action == 5) {
+            vm.prank(ARBITER);
+            try oracle.decideQuarantine(COMMUNITY, feed, day, holds) {} catch {}
+        } else if (action == 6) {
+            try oracle.lapse(id) {} catch {}
+        } else {
+            vm.warp(vm.getBlockTimestamp() + (seed >> 64) % 4000);
+        }
     }
 
     function _checkStates(uint256 money) private view {
