@@ -302,7 +302,7 @@ contract OtherDaysTest is TradingDay {
         bytes memory wire = _wire();
         settlement.debit(id, wire, "");
         settlement.payParties(id, root.hash, root.sums);
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         (, uint256 pot) = accounts.moduleOf(address(settlement));
         vm.assertEq(pot, 0, "pot");
         vm.assertEq(accounts.lockTotal(COMMUNITY, DAY), 0, "locks");

@@ -49,7 +49,7 @@ contract GasOfDayTest is TradingDay {
         gas = vm.snapshotGasLastCall(GROUP, "debit of 64 accounts, half owe");
         settlement.payParties(id, root.hash, root.sums);
         vm.snapshotGasLastCall(GROUP, "parties");
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         gas += vm.snapshotGasLastCall(GROUP, "credit of 64 accounts, half receive");
         vm.assertLe(gas, HOMES * 2 * 8000, "debit and credit <= 8k per account each");
     }

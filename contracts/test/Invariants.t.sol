@@ -180,7 +180,7 @@ contract Player is TradingDay {
         bytes memory wire = _wire();
         settlement.debit(id, wire, "");
         settlement.payParties(id, root.hash, root.sums);
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         settled = true;
         locks = 0;
         // The plain ledger: everyone pays what the lines say, and the day sums to zero.

@@ -53,7 +53,7 @@ contract SettlementTest is TradingDay {
         bytes memory wire = _wire();
         settlement.debit(id, wire, "");
         settlement.payParties(id, _root().hash, _root().sums);
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         int128[8] memory sums = _root().sums;
         vm.assertEq(int256(accounts.freeOf(RETAILER)), before[RETAILER] + sums[2] + int64(BOND), "retailer");
         vm.assertEq(int256(accounts.freeOf(OPERATOR)), before[OPERATOR] + sums[3] + sums[4], "operator");
@@ -75,11 +75,42 @@ contract SettlementTest is TradingDay {
         uint256 id = _propose(_root());
         vm.warp(BILLS_FROM + 86_400);
         settlement.finalise(id);
-        _inChunks(id, true);
+        (bytes32[] memory chain, bytes[] memory credits) = _debitOneByOne(id);
         settlement.payParties(id, _root().hash, _root().sums);
-        _inChunks(id, false);
+        for (uint256 i = credits.length; i > 0; --i) {
+            if (credits[i - 1].length == 0) continue;
+            settlement.credit(id, chain[i - 1], credits[i - 1]);
+        }
+        vm.assertEq(uint256(settlement.billsOf(id).payout), uint256(Payout.Done));
         (, uint256 pot) = accounts.moduleOf(address(settlement));
         vm.assertEq(pot, 0, "pot");
+    }
+
+    function test_only_what_the_bills_say_is_credited_once_and_the_last_first() public {
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        (bytes32[] memory chain, bytes[] memory credits) = _debitOneByOne(id);
+        settlement.payParties(id, _root().hash, _root().sums);
+        (uint256 first, uint256 last) = (0, credits.length - 1);
+        while (credits[first].length == 0) ++first;
+        while (credits[last].length == 0) --last;
+        vm.assertLe(first + 1, last, "two homes receive");
+        bytes32 noted = settlement.billsOf(id).credits;
+        (bytes memory one, bytes memory two) = (credits[first], credits[last]);
+        _expectMismatch(noted, _link(chain[first], one));
+        settlement.credit(id, chain[first], one);
+        _expectMismatch(noted, _link(noted, two));
+        settlement.credit(id, chain[last], bytes.concat(two, two));
+        _expectMismatch(noted, _link(0, two));
+        settlement.credit(id, 0, two);
+        two[11] ^= 0x01;
+        _expectMismatch(noted, _link(chain[last], two));
+        settlement.credit(id, chain[last], two);
+        two[11] ^= 0x01;
+        settlement.credit(id, chain[last], two);
+        _expectMismatch(chain[last], noted);
+        settlement.credit(id, chain[last], two);
     }
 
     function test_a_missing_debit_is_a_claim_of_retailer_and_operator_and_not_taken_from_members() public {
@@ -97,7 +128,7 @@ contract SettlementTest is TradingDay {
         vm.assertEq(uint256(bills.retailClaim), 0);
         vm.assertEq(uint256(bills.operatorClaim), 5000 * uint256(uint32(SHORT)));
         settlement.payParties(id, _root().hash, _root().sums);
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         int128[8] memory sums = _root().sums;
         vm.assertEq(
             int256(accounts.freeOf(OPERATOR)),
@@ -165,8 +196,9 @@ contract SettlementTest is TradingDay {
         vm.expectRevert(abi.encodeWithSelector(ISettlement.DayFinal.selector, COMMUNITY, DAY));
         settlement.finalise(rival);
         settlement.reclaimBond(rival);
+        bytes memory entry = abi.encodePacked(B, uint64(1));
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
-        settlement.credit(id, wire, "");
+        settlement.credit(id, 0, entry);
         Node memory root = _root();
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
         settlement.payParties(id, root.hash, root.sums);
@@ -233,13 +265,26 @@ contract SettlementTest is TradingDay {
             uint256(settlement.billsOf(id).retailClaim) + settlement.billsOf(id).operatorClaim, due - free
         );
         settlement.payParties(id, _root().hash, _root().sums);
-        settlement.credit(id, _wire(), "");
+        _creditAll(id);
         (, uint256 pot) = accounts.moduleOf(address(settlement));
         vm.assertEq(pot, 0, "pot");
     }
 
-    function test_a_party_is_never_charged_more_than_all_money() public {
+    function test_nobody_is_credited_more_than_all_money() public {
         altered[7][8] = _withRetail(_line(8, 7), -(2 ** 70));
+        uint256 id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+        bytes memory wire = _wire();
+        vm.expectRevert(BillTree.SumOverflow.selector);
+        settlement.debit(id, wire, "");
+    }
+
+    function test_a_party_is_never_charged_more_than_all_money() public {
+        // Each of three homes could be credited so much, but the retailer owes them all together.
+        for (uint32 home = 6; home <= 8; ++home) {
+            altered[7][home] = _withRetail(_line(home, 7), -(2 ** 63));
+        }
         uint256 id = _propose(_root());
         vm.warp(BILLS_FROM + 86_400);
         settlement.finalise(id);
@@ -271,14 +316,23 @@ contract SettlementTest is TradingDay {
         return bytes.concat(_cut(line, 0, 62), abi.encodePacked(retail), _cut(line, 78, line.length));
     }
 
-    /// @dev Pays homes one by one but for the last pair.
-    function _inChunks(uint256 id, bool debits) private {
+    function _expectMismatch(bytes32 expected, bytes32 actual) private {
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.CreditsMismatch.selector, expected, actual));
+    }
+
+    function _link(bytes32 chain, bytes memory entry) private pure returns (bytes32) {
+        return keccak256(bytes.concat(chain, entry));
+    }
+
+    /// @dev Debits homes one by one; returns the chain of credits before each and what it is to receive.
+    function _debitOneByOne(uint256 id) private returns (bytes32[] memory chain, bytes[] memory credits) {
         Node[] memory nodes = _accountNodes();
+        (chain, credits) = (new bytes32[](nodes.length), new bytes[](nodes.length));
         for (uint32 i = 0; i < nodes.length; ++i) {
+            chain[i] = settlement.billsOf(id).credits;
+            credits[i] = _creditOf(FIRST_HOME + i);
             bytes memory wire = abi.encodePacked(FIRST_HOME + i, _packed(_subtree(FIRST_HOME + i)));
-            bytes memory siblings = _upperSiblings(nodes, i);
-            if (debits) settlement.debit(id, wire, siblings);
-            else settlement.credit(id, wire, siblings);
+            settlement.debit(id, wire, _upperSiblings(nodes, i));
         }
     }
 }
@@ -314,7 +368,7 @@ contract QuietDayTest is TradingDay {
         _fund(RETAILER, owed / 1000);
         settlement.payParties(id, root.hash, root.sums);
         uint256 free = accounts.freeOf(A);
-        settlement.credit(id, wire, "");
+        _creditAll(id);
         vm.assertEq(accounts.freeOf(A), free + owed);
         vm.assertEq(accounts.freeOf(RETAILER), 0);
     }

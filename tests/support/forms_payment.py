@@ -74,8 +74,8 @@ class Payment(Orders):
         for chunk in bills.chunks(1):
             self.attempt(ADMIN, settlement.debit(1, chunk))
         self.attempt(ADMIN, settlement.pay_parties(1, bills.root))
-        for chunk in bills.chunks(1):
-            self.attempt(ADMIN, settlement.credit(1, chunk))
+        for before, entries in bills.credits(1):
+            self.attempt(ADMIN, settlement.credit(1, before, entries))
         paid = pay_out(ledger, SETTLEMENT, self.rules, bills)
         came = paid.released + sum(debit.taken for debit in paid.debits)
         went = paid.retailer + paid.grid_operator + paid.platform + sum(nano for _, nano in paid.credits)

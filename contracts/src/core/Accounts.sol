@@ -10,6 +10,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IAccounts, Module} from "../interfaces/IAccounts.sol";
 import {Amounts} from "../libraries/Amounts.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
+import {Wire} from "../libraries/Wire.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
 import {DeviceLimits, NO_LIMITS, limitsOf} from "../types/DeviceLimits.sol";
 import {OrderRecord, bias} from "../types/OrderRecord.sol";
@@ -20,6 +21,7 @@ import {Skip} from "../types/Skip.sol";
 /// only an owner moves it out.
 contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
+    using Wire for bytes;
 
     struct Account {
         AccountKey key;
@@ -393,6 +395,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function keysOf(bytes calldata accounts) external view returns (AccountKey[] memory keys) {
+        keys = new AccountKey[](accounts.length / 4);
+        for (uint256 i = 0; i < keys.length; ++i) {
+            keys[i] = _accounts[accounts.u32(4 * i)].key;
+        }
+    }
+
+    /// @inheritdoc IAccounts
     function communityOf(uint32 account) external view returns (uint32) {
         return _accounts[account].key.community();
     }
@@ -516,16 +526,21 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         return state.nextFrom != 0 && block.timestamp >= state.nextFrom ? state.next : state.role;
     }
 
-    /// @dev True for the usual request: faultless, of a home of the community, signed by its order key. `_fault` finds
-    /// the same by looking at one thing after the other.
+    /// @dev True for the usual request: faultless, of a home of the community whose key nothing limits, signed by that key
+    /// or the owner. `_fault` finds the same by looking at one thing after the other.
     function _isPlain(AccountKey key, uint32 community, uint8 product, uint256 request)
         private
-        pure
+        view
         returns (bool)
     {
         // Between community and products the word is 0 unless the key is limited.
-        return AccountKey.unwrap(key) >> 8 == ((request >> 96) << 88 | uint256(community) << 56)
-            && key.metered(product) && LockRequests.isFaultless(request);
+        if (
+            uint88(AccountKey.unwrap(key) >> 8) != uint256(community) << 56 || !key.metered(product)
+                || !LockRequests.isFaultless(request)
+        ) return false;
+        address signer = LockRequests.signer(request);
+        return key.orderKey() == signer
+            || (signer != address(0) && ownerOf[LockRequests.account(request)] == signer);
     }
 
     function _known(uint32 account) private view returns (AccountKey key) {

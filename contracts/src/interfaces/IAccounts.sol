@@ -197,6 +197,10 @@ interface IAccounts {
     /// @notice Key word of an account, zero where there is none.
     function keyOf(uint32 account) external view returns (AccountKey);
 
+    /// @notice Key words of accounts, zero where there is none.
+    /// @param accounts 4 bytes each.
+    function keysOf(bytes calldata accounts) external view returns (AccountKey[] memory);
+
     /// @notice Owner of an account, zero where there is none.
     function ownerOf(uint32 account) external view returns (address);
 

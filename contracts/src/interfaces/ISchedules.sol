@@ -58,7 +58,7 @@ interface ISchedules {
     /// @notice Number of batches of a trading day.
     function batchCount(uint32 community, uint8 product, uint32 day) external view returns (uint256);
 
-    /// @notice Root and number of leaves of a batch.
+    /// @notice Root of a batch without its low 16 bits, and number of its leaves.
     function batchOf(uint32 community, uint8 product, uint32 day, uint32 batch)
         external
         view

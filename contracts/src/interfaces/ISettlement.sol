@@ -34,10 +34,11 @@ enum Payout {
 /// @param state Where they stand.
 /// @param bond Deposit of the proposer [nano-token].
 /// @param payout What is done next.
-/// @param cursor Number of accounts already debited, or credited.
+/// @param cursor Number of accounts already debited.
 /// @param pot Money of the day that is in the contract's pot [nano-token].
 /// @param retailClaim What members could not pay of their retail legs [nano-token].
 /// @param operatorClaim What members could not pay of the rest [nano-token].
+/// @param credits Hash chain of what is still to be credited, zero without any.
 struct Bills {
     bytes32 commitment;
     uint32 community;
@@ -52,6 +53,7 @@ struct Bills {
     uint64 pot;
     uint128 retailClaim;
     uint128 operatorClaim;
+    bytes32 credits;
 }
 
 /// @notice A day's bills: proposed with a bond, open to challenges, paid in bulk.
@@ -94,9 +96,9 @@ interface ISettlement {
         uint32 indexed community, uint32 indexed day, int256 retailer, int256 gridOperator, int256 platform
     );
 
-    /// @notice Accounts from position `first` on were credited.
-    /// @param entries Of those that receive, each: account u32, amount u64.
-    event Credited(uint32 indexed community, uint32 indexed day, uint32 first, bytes entries);
+    /// @notice Accounts were credited.
+    /// @param entries Each: account u32, amount u64.
+    event Credited(uint32 indexed community, uint32 indexed day, bytes entries);
 
     /// @notice Nobody billed the day; its locks are in the pot, from which every trade is paid as delivered.
     event SettledAlone(uint32 indexed community, uint32 indexed day, uint256 released);
@@ -137,6 +139,8 @@ interface ISettlement {
     error WrongPayout(uint256 id, Payout next);
     /// @notice The nodes do not lead to the proposed root.
     error RootMismatch();
+    /// @notice These are not the last credits that are still to be paid.
+    error CreditsMismatch(bytes32 expected, bytes32 actual);
     /// @notice The evidence is not what the chain knows.
     error InvalidEvidence();
     /// @notice A party cannot pay what it owes; it must deposit.
@@ -170,7 +174,8 @@ interface ISettlement {
     /// @notice Returns the bond of bills that lost no challenge, once other bills of the day are final.
     function reclaimBond(uint256 id) external;
 
-    /// @notice Debits the next accounts, as far as their funds go.
+    /// @notice Debits the next accounts, as far as their funds go, and notes what others are to be credited:
+    /// `credits = keccak(credits, account u32, amount u64)` for each.
     /// @param nodes Account nodes, each: account u32, hash and sums of its subtree, 164 bytes.
     /// @param siblings Nodes beside the path from the chunk to the root, 160 bytes each, from below.
     function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external;
@@ -178,10 +183,10 @@ interface ISettlement {
     /// @notice Pays retailer, grid operator and platform once all debits are in.
     function payParties(uint256 id, bytes32 root, int128[8] calldata sums) external;
 
-    /// @notice Credits the next accounts.
-    /// @param nodes As in `debit`.
-    /// @param siblings As in `debit`.
-    function credit(uint256 id, bytes calldata nodes, bytes calldata siblings) external;
+    /// @notice Credits accounts, the last ones first.
+    /// @param before What `credits` of the bills was before the first of them was noted.
+    /// @param entries Any number of them in the order of the bills, each: account u32, amount u64.
+    function credit(uint256 id, bytes32 before, bytes calldata entries) external;
 
     /// @notice Ends a day that has no final bills 14 days after they were due: its locks move to the pot, and every trade
     /// counts as delivered. Not while bills are proposed.

@@ -39,6 +39,16 @@ library Amounts {
         _setLength(amounts, length + BYTES);
     }
 
+    /// @notice A hash chain with one amount more.
+    function link(bytes32 chain, uint32 account, uint64 nano) internal pure returns (bytes32 next) {
+        // Scratch space only: the amount stands behind the chain.
+        assembly ("memory-safe") {
+            mstore(0, chain)
+            mstore(0x20, or(shl(224, account), shl(160, nano)))
+            next := keccak256(0, add(0x20, BYTES))
+        }
+    }
+
     /// @notice An empty array with room for `capacity` debits.
     function newDebits(uint256 capacity) internal pure returns (bytes memory debits) {
         debits = new bytes(capacity * DEBIT_BYTES + 32);

@@ -145,17 +145,25 @@ contract Settlement is WithoutBills {
 
     /// @inheritdoc ISettlement
     function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
-        (Bills storage bills, int256[] memory dues) = _nextChunk(id, Payout.Debits, nodes, siblings);
+        (Bills storage bills, int256[] memory dues) = _nextChunk(id, nodes, siblings);
         uint256 first = bills.cursor;
         bytes memory amounts = Amounts.newList(dues.length);
+        bytes32 chain = bills.credits;
+        bytes32 credits = chain;
         for (uint256 i = 0; i < dues.length; ++i) {
-            if (dues[i] <= 0) continue;
-            // No account holds 2**64.
-            uint64 nano =
-                dues[i] > int256(uint256(type(uint64).max)) ? type(uint64).max : uint64(uint256(dues[i]));
-            Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
+            if (dues[i] > 0) {
+                // No account holds 2**64.
+                uint64 nano =
+                    dues[i] > int256(uint256(type(uint64).max)) ? type(uint64).max : uint64(uint256(dues[i]));
+                Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
+            } else if (dues[i] < 0) {
+                credits = Amounts.link(credits, BillTree.accountOf(nodes, i), _toNano(-dues[i]));
+            }
         }
-        _advance(bills, dues.length, Payout.Parties);
+        uint256 cursor = first + dues.length;
+        bills.cursor = uint32(cursor);
+        if (cursor == bills.count) bills.payout = Payout.Parties;
+        if (credits != chain) bills.credits = credits;
         bytes memory taken = _accounts.debit(amounts);
         emit Debited(bills.community, bills.day, uint32(first), _book(bills, nodes, dues, taken));
     }
@@ -165,8 +173,7 @@ contract Settlement is WithoutBills {
         Bills storage bills = _paying(id, Payout.Parties);
         if (_rootNode(root, sums).commitment() != bills.commitment) revert RootMismatch();
         Rules memory rules = _communities.rulesAt(bills.community, bills.day);
-        bills.payout = bills.count == 0 ? Payout.Done : Payout.Credits;
-        bills.cursor = 0;
+        bills.payout = bills.credits == 0 ? Payout.Done : Payout.Credits;
         uint32[3] memory parties = [rules.retailer, rules.gridOperator, rules.platform];
         int256[3] memory amounts = [
             sums[2] - int256(uint256(bills.retailClaim)),
@@ -191,21 +198,22 @@ contract Settlement is WithoutBills {
     }
 
     /// @inheritdoc ISettlement
-    function credit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
-        (Bills storage bills, int256[] memory dues) = _nextChunk(id, Payout.Credits, nodes, siblings);
-        uint256 first = bills.cursor;
+    function credit(uint256 id, bytes32 before, bytes calldata entries) external {
+        Bills storage bills = _paying(id, Payout.Credits);
         uint64 total = 0;
-        bytes memory amounts = Amounts.newList(dues.length);
-        for (uint256 i = 0; i < dues.length; ++i) {
-            if (dues[i] >= 0) continue;
-            uint64 nano = _toNano(-dues[i]);
-            Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
-            total += nano;
+        uint256 count = Amounts.count(entries);
+        bytes32 chain = before;
+        for (uint256 i = 0; i < count; ++i) {
+            (uint32 account, uint256 nano) = Amounts.get(entries, i);
+            chain = Amounts.link(chain, account, uint64(nano));
+            total += uint64(nano);
         }
-        _advance(bills, dues.length, Payout.Done);
+        if (chain != bills.credits) revert CreditsMismatch(bills.credits, chain);
+        bills.credits = before;
+        if (before == 0) bills.payout = Payout.Done;
         bills.pot -= total;
-        _accounts.credit(amounts);
-        emit Credited(bills.community, bills.day, uint32(first), amounts);
+        _accounts.credit(entries);
+        emit Credited(bills.community, bills.day, entries);
     }
 
     /// @inheritdoc ISettlement
@@ -257,12 +265,6 @@ contract Settlement is WithoutBills {
         _credit(bills.proposer, bills.bond);
     }
 
-    function _advance(Bills storage bills, uint256 done, Payout next) private {
-        uint256 cursor = bills.cursor + done;
-        bills.cursor = uint32(cursor);
-        if (cursor == bills.count) bills.payout = next;
-    }
-
     /// @dev No proposal of the day is open any more because of these bills.
     function _end(Bills storage bills, BillState state) private {
         bills.state = state;
@@ -293,12 +295,12 @@ contract Settlement is WithoutBills {
     }
 
     /// @dev Final bills and what the accounts owe, from the cursor on.
-    function _nextChunk(uint256 id, Payout kind, bytes calldata nodes, bytes calldata siblings)
+    function _nextChunk(uint256 id, bytes calldata nodes, bytes calldata siblings)
         private
         view
         returns (Bills storage bills, int256[] memory dues)
     {
-        bills = _paying(id, kind);
+        bills = _paying(id, Payout.Debits);
         BillNode memory root;
         (root, dues) = BillTree.climbChunk(nodes, bills.cursor, bills.count, siblings);
         if (root.commitment() != bills.commitment) revert RootMismatch();

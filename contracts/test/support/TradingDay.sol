@@ -563,6 +563,22 @@ abstract contract TradingDay is Trading {
         }
     }
 
+    /// @dev What an account is to be credited, as on the wire; empty if it receives nothing.
+    function _creditOf(uint32 account) internal view returns (bytes memory) {
+        int128 due = _due(_subtree(account));
+        return due < 0 ? abi.encodePacked(account, uint64(uint128(-due))) : bytes("");
+    }
+
+    /// @dev Pays all that is to be credited.
+    function _creditAll(uint256 id) internal {
+        uint32[] memory all = _billedAccounts();
+        bytes memory credits;
+        for (uint256 i = 0; i < all.length; ++i) {
+            credits = bytes.concat(credits, _creditOf(all[i]));
+        }
+        if (credits.length != 0) settlement.credit(id, 0, credits);
+    }
+
     // ---- trees ----
 
     function _parents(Node[] memory level) internal view returns (Node[] memory next) {

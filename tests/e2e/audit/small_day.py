@@ -238,8 +238,8 @@ class SmallDay:
         for chunk in bills.chunks(1):
             sender.send(ADMIN, settlement.debit(number, chunk))
         sender.send(ADMIN, settlement.pay_parties(number, bills.root))
-        for chunk in bills.chunks(1):
-            sender.send(ADMIN, settlement.credit(number, chunk))
+        for before, entries in bills.credits(1):
+            sender.send(ADMIN, settlement.credit(number, before, entries))
 
     def withdraw(self) -> None:
         self.sender.send(HOMES[1], self.accounts.request_withdrawal(B, 90_000_123))

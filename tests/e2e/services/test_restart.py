@@ -61,13 +61,14 @@ def settle(settlement: SettlementService, town: Town) -> Bills:
 
 def test_a_service_that_dies_after_every_transaction_bills_and_pays_a_day_once(town: Town) -> None:
     began, before = town.chain.head().number, town.balances()
-    deaths, seen = 0, set()
+    deaths, seen, left = 0, set(), set[bytes]()
     while True:
         settlement = town.restart().settlement
         proposal = settlement.proposal(town.day)
         if proposal is not None:
             standing = town.founded.gateway.contracts.settlement.standing(proposal.number)
             seen.add((standing.state, standing.next, standing.cursor))
+            left.add(standing.credits)
         town.chain.left = 1
         try:
             bills = settle(settlement, town)
@@ -77,13 +78,19 @@ def test_a_service_that_dies_after_every_transaction_bills_and_pays_a_day_once(t
             break
     # Proposal, final, debits, parties, credits: it died after each of them, the last one too.
     count = len(bills.accounts)
-    assert deaths == 3 + 2 * count
+    receiving = sum(bill.sums.due < 0 for bill in bills.accounts)
+    assert receiving > 1
+    assert deaths == 3 + count + receiving
     assert {(BillsState.OPEN, 0, 0), (BillsState.FINAL, PayoutStep.DEBITS, 1)} < seen
-    assert {(BillsState.FINAL, PayoutStep.PARTIES, count), (BillsState.FINAL, PayoutStep.CREDITS, 1)} < seen
+    assert {
+        (BillsState.FINAL, PayoutStep.PARTIES, count),
+        (BillsState.FINAL, PayoutStep.CREDITS, count),
+    } < seen
+    assert {before for before, _ in bills.credits(0)} <= left
     told = events_since(town, began + 1)
     kinds = Counter(type(event) for event in told)
     assert [kinds[kind] for kind in (e.BillsProposed, e.BillsFinal, e.PartiesPaid)] == [1, 1, 1]
-    assert kinds[e.Debited] == kinds[e.Credited] == count
+    assert (kinds[e.Debited], kinds[e.Credited]) == (count, receiving)
     assert ledger_change(told) == 0
     paid = settlement.proposal(town.day)
     assert paid is not None

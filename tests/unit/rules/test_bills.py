@@ -259,6 +259,24 @@ def test_chunks_prove_every_account(facts: DayFacts, rules: Rules) -> None:
         assert LINE_TREE.root_by_chunk(nodes, first, 13, above) == bills.root
 
 
+def test_credits_are_a_chain_that_is_paid_from_its_end(facts: DayFacts, rules: Rules) -> None:
+    line = bill_day(facts).lines[0]
+    moneys = {10: -5, 11: 7, 12: 3, 13: -1, 14: -(10**9)}
+    nothing = dict.fromkeys(("trade_money", "imbalance", "grid_fee", "platform_fee", "lock_release"), 0)
+    bare = replace(line, **nothing)
+    lines = [replace(bare, account=account, retail=money) for account, money in moneys.items()]
+    entries = [account.to_bytes(4, "big") + (-moneys[account]).to_bytes(8, "big") for account in (10, 13, 14)]
+    one = keccak(bytes(32) + entries[0])
+    three = keccak(keccak(one + entries[1]) + entries[2])
+    bills = bills_of(rules, 1, DAY, lines)
+    assert bills.credits(1) == [(one, entries[1] + entries[2]), (bytes(32), entries[0])]
+    assert bills.credits(2) == bills.credits(2, left=three) == [(bytes(32), b"".join(entries))]
+    assert bills.credits(0, left=one) == [(bytes(32), entries[0])]
+    assert bills.credits(2, left=bytes(32)) == []
+    with pytest.raises(BillError, match=f"0x{entries[0].hex()} is not a chain of credits of day {DAY}"):
+        bills.credits(left=entries[0])
+
+
 def test_an_empty_day_has_the_empty_root(rules: Rules) -> None:
     bills = bills_of(rules, 1, DAY, [])
     assert bills.root == Node(bytes(32), (0,) * 8)

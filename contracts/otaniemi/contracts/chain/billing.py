@@ -50,14 +50,15 @@ class PayoutStep(IntEnum):
 class Standing:
     """Where proposed bills stand and how far they are paid.
 
-    ``closes_at`` is the end of their window as far as is known [Unix s], ``cursor`` the number of accounts that the
-    payout's current step has passed.
+    ``closes_at`` is the end of their window as far as is known [Unix s], ``cursor`` the number of accounts that
+    were debited, ``credits`` the chain of what is still to be credited, zero without any.
     """
 
     closes_at: int
     state: BillsState
     next: PayoutStep
     cursor: int
+    credits: bytes
 
 
 class Settlement(Contract):
@@ -88,10 +89,9 @@ class Settlement(Contract):
         """Pay retailer, grid operator and platform once all debits are in."""
         return self._call("settle", "payParties", number, root.hash, root.sums)
 
-    def credit(self, number: int, chunk: Chunk) -> Call:
-        """Credit the next accounts, a chunk of ``Bills.chunks``."""
-        _, accounts, siblings = chunk
-        return self._call("settle", "credit", number, _account_nodes(accounts), _packed(siblings))
+    def credit(self, number: int, before: bytes, entries: bytes) -> Call:
+        """Credit the last accounts that still are to be; ``before`` and ``entries`` are of ``Bills.credits``."""
+        return self._call("settle", "credit", number, before, entries)
 
     def settle_alone(self, community: int, day: int) -> Call:
         """End a day that nobody billed for 14 days: every trade counts as delivered."""
@@ -128,8 +128,8 @@ class Settlement(Contract):
 
     def standing(self, number: int) -> Standing:
         """Where bills ``number`` stand."""
-        _, _, _, _, _, closes_at, state, _, step, cursor, *_ = self._view("billsOf", number)
-        return Standing(int(closes_at), BillsState(state), PayoutStep(step), int(cursor))
+        _, _, _, _, _, closes_at, state, _, step, cursor, *_, credits = self._view("billsOf", number)
+        return Standing(int(closes_at), BillsState(state), PayoutStep(step), int(cursor), bytes(credits))
 
     def proposal_count(self) -> int:
         """Number of proposals, which is the highest."""

@@ -318,7 +318,7 @@ class Schedules(Contract):
         return int(self._view("batchCount", community, product, day))
 
     def batch_of(self, community: int, product: int, day: int, batch: int) -> tuple[bytes, int]:
-        """Root and number of leaves of a batch."""
+        """Root of a batch, as ``batch_root`` gives it, and number of its leaves."""
         root, count = self._view("batchOf", community, product, day, batch)
         return bytes(root), int(count)
 

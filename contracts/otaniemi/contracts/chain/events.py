@@ -530,11 +530,10 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Credited(Event):
-    """Accounts from position ``first`` on were credited; ``entries`` of those that receive."""
+    """Accounts were credited."""
 
     community: int
     day: int
-    first: int
     entries: tuple[Credit, ...]
 
 

@@ -1,7 +1,7 @@
 """Bills of a trading day: every line, the tree that commits to them, and what it means for each party.
 
 See protocol section 7. Lines stand in a subtree per account, at ``product << k | slot of the day``; the
-account nodes above it are what ``debit`` and ``credit`` take in chunks.
+account nodes above it are what ``debit`` takes in chunks, and notes for ``credit`` what they receive.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from otaniemi.contracts.rules.tariffs import slot_tariffs
 ACCOUNT_TAG = b"\x04"
 PRODUCT_BITS = 2
 
-_CHUNK_POWER = 6
+_CHUNK_POWER = 8
 
 Prices = Sequence[tuple[int, int]]
 
@@ -172,8 +172,7 @@ class Bills:
     def chunks(
         self, power: int = _CHUNK_POWER, first: int = 0
     ) -> list[tuple[int, list[AccountBill], list[Node]]]:
-        """What ``debit`` and ``credit`` take from account ``first`` on: first index, at most ``2 ** power`` bills,
-        siblings above."""
+        """What ``debit`` takes from account ``first`` on: first index, at most ``2 ** power`` bills, siblings above."""
         chunks = []
         while first < len(self.accounts):
             # A chunk is aligned to its size, so after others were paid one by one they grow again.
@@ -182,6 +181,38 @@ class Bills:
             chunks.append((first, bills, chunk_proof_of(self.levels, first, len(bills))))
             first += size
         return chunks
+
+    def credits(self, power: int = _CHUNK_POWER, left: bytes | None = None) -> list[tuple[bytes, bytes]]:
+        """What ``credit`` takes once all are debited, the last accounts first.
+
+        That is what the chain of credits is afterwards, and at most ``2 ** power`` entries ``account u32 ‖ nano u64``.
+
+        Parameters
+        ----------
+        left : bytes, optional
+            The chain of what is still to be paid; of all credits where it is not given.
+
+        Raises
+        ------
+        BillError
+            The chain is not of these bills.
+        """
+        entries = [
+            bill.account.to_bytes(4, "big") + (-bill.sums.due).to_bytes(8, "big")
+            for bill in self.accounts
+            if bill.sums.due < 0
+        ]
+        chains = [bytes(32)]
+        for entry in entries:
+            chains.append(keccak(chains[-1] + entry))
+        if left is not None and left not in chains:
+            raise BillError(f"0x{left.hex()} is not a chain of credits of day {self.day}")
+        end, found = len(entries) if left is None else chains.index(left), []
+        while end:
+            first = max(0, end - (1 << power))
+            found.append((chains[first], b"".join(entries[first:end])))
+            end = first
+        return found
 
     @cached_property
     def _indices(self) -> dict[int, int]:

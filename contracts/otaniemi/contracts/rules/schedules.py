@@ -87,8 +87,8 @@ def decode_nominations(community: int, product: int, wire: bytes) -> list[tuple[
 
 
 def batch_root(nominations: Sequence[Nomination]) -> bytes:
-    """Root of the tree of one accepted batch."""
-    return root_of([nomination.leaf() for nomination in nominations])
+    """Root of the tree of one accepted batch without its low 16 bits, which hold the count on the chain."""
+    return root_of([nomination.leaf() for nomination in nominations])[:-2] + bytes(2)
 
 
 class Scheduled(NamedTuple):

@@ -1,8 +1,10 @@
 """`otaniemi bench gas`: what the protocol costs, by receipts on anvil, beside its targets.
 
-Two communities are founded. In one, a market takes signed orders of as many accounts and clears them. In the other,
-100 homes trade every slot of a day in all three sessions, nominate every slot, are metered and billed; a wrong line
-is challenged on the way. Every account stands in both the pass of debits and that of credits.
+Communities are founded. In one, a market takes signed orders of as many accounts and clears them. In two others
+100 homes live a day: in one they trade every slot in all three sessions, a profile in each of the first two and an
+order per slot in the last call, and nominate every slot; in the other they trade the two sessions of the day ahead
+and nominate the day at once. They are metered and billed, and a wrong line is challenged on the way. With all
+sessions everybody is credited, on the other day everybody uses far more than was locked and is debited.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from otaniemi.platform.store.database import Store
 
 TARGETS = {
     "direct_order": 55_000,
+    "direct_order_of_owner": 55_000,
     "relay_per_order_1000": 15_000,
     "profile_per_step": 6_000,
     "clear_per_order_1000": 900,
@@ -55,13 +58,16 @@ TARGETS = {
     "credit_per_account": 8_000,
     "challenge_line": 500_000,
     "home_day": 3_500_000,
+    "home_day_ahead": 1_500_000,
 }
 HOMES = 100
 SLOT_SECONDS = 900
 SEED = 7
-PRICE, QUANTITY = 100_000, 500
+PRICE, QUANTITY, FAR_MORE = 100_000, 500, 9_000
+WEI_FOR_AN_ORDER = 10**16
 DAY_AHEAD, SECOND_CALL, LAST_CALL = 0, 1, 2
-EVERY_SLOT = ("relay", "clear", "nominate", "report", "settle")
+DAY_SLOTS = 86_400 // SLOT_SECONDS
+PARTS = ("relay", "clear", "nominate", "report", "settle")
 
 
 def bench_gas(orders: int, bars: Progress) -> dict[str, Any]:
@@ -78,12 +84,25 @@ def bench_gas(orders: int, bars: Progress) -> dict[str, Any]:
     NodeNotFoundError
         anvil is not installed.
     """
-    measured = _one_market(orders, bars) | _one_day(bars)
+    every_slot, ahead = _one_day(bars, last_call=True), _one_day(bars, last_call=False)
+    measured = _one_market(orders, bars) | {
+        "profile_per_step": every_slot[f"relay {DAY_AHEAD}"] // (HOMES * DAY_SLOTS),
+        "bills_root": every_slot["root"],
+        "debit_per_account": ahead["debit"] // HOMES,
+        "credit_per_account": every_slot["credit"] // HOMES,
+        "challenge_line": every_slot["challenge"],
+        "home_day": sum(every_slot[part] for part in PARTS) // HOMES,
+        "home_day_ahead": sum(ahead[part] for part in PARTS) // HOMES,
+    }
+    parts = [
+        {"home's day": name, **{part: day[part] // HOMES for part in PARTS}}
+        for name, day in (("all sessions", every_slot), ("day ahead", ahead))
+    ]
     rows = [
         {"what": name, "gas": measured[name], "target": target, "ratio": measured[name] / target}
         for name, target in TARGETS.items()
     ]
-    return {**measured, "orders": orders, "homes": HOMES, "rows": rows}
+    return {**measured, "orders": orders, "homes": HOMES, "rows": rows, "parts": parts}
 
 
 def _one_market(orders: int, bars: Progress) -> dict[str, int]:
@@ -104,58 +123,58 @@ def _one_market(orders: int, bars: Progress) -> dict[str, int]:
         bars.update(task, advance=1, detail="relaying")
         relay = _gas(exchange, lambda: exchange.market.relay(DAY_AHEAD))
         buyer = wallets[0]
-        placed = gateway.contracts.call_auction.place_order(
-            market, buyer.account, PRICE, QUANTITY, Source.GRID, True, 1
-        )
-        direct = _gas(exchange, lambda: gateway.send([(buyer.owner, placed)]))
+        gateway.sender.fund(exchange.founded.staff.admin, [buyer.device.address], WEI_FOR_AN_ORDER)
+        direct = []
+        for nonce, key in enumerate((buyer.device, buyer.owner), start=1):
+            placed = gateway.contracts.call_auction.place_order(
+                market, buyer.account, PRICE, QUANTITY, Source.GRID, True, nonce
+            )
+            direct.append(_gas(exchange, partial(gateway.send, [(key, placed)])))
         exchange.clock.move_to(direct_gate(rules, slot, DAY_AHEAD))
         bars.update(task, advance=1, detail="clearing")
         clear = _gas(exchange, lambda: exchange.market.clear([market]))
         bars.update(task, advance=1, detail="")
     return {
-        "direct_order": direct,
+        "direct_order": direct[0],
+        "direct_order_of_owner": direct[1],
         "relay_per_order_1000": relay // orders,
-        "clear_per_order_1000": clear // (orders + 1),
+        "clear_per_order_1000": clear // (orders + 2),
     }
 
 
-def _one_day(bars: Progress) -> dict[str, int]:
-    task = bars.add_task("one day", total=None, detail=f"opening {HOMES} accounts")
+def _one_day(bars: Progress, *, last_call: bool) -> dict[str, int]:
+    """Gas of a day by parts, and of single steps; with or without the last call and a nomination per slot."""
+    name = "a day in all sessions" if last_call else "a day ahead"
+    task = bars.add_task(name, total=None, detail=f"opening {HOMES} accounts")
     with _community(HOMES) as (exchange, wallets):
         gateway, oracles = exchange.gateway, exchange.oracles
         rules, labels = gateway.rules, gateway.sender.gas
         day = day_of_slot(rules, exchange.first_slot)
         slots, timeline = slots_of_day(rules, day), Timeline(exchange.clock)
-        before = sum(labels[label] for label in EVERY_SLOT)
-        measured: dict[str, int] = {}
+        before, measured = dict(labels), dict[str, int]()
         oracles.report_tariff(Feed.RETAIL, day)
         for session in (DAY_AHEAD, SECOND_CALL):
             gate = relay_gate(rules, slots[0], session)
-            timeline.at(gate - 60, _offer, exchange, wallets, session, slots, session)
+            timeline.at(gate - 60, _offer_profiles, exchange, wallets, session, slots)
             timeline.at(gate - 30, _relay, exchange, session, measured)
             timeline.at(direct_gate(rules, slots[0], session), _clear, exchange, slots, session)
+        if not last_call:
+            timeline.at(nomination_batch_gate(rules, slots[0]) - 30, _nominate, exchange, wallets, slots)
         for slot in slots:
-            gate = relay_gate(rules, slot, LAST_CALL)
-            timeline.at(gate - 60, _offer, exchange, wallets, LAST_CALL, [slot], 2 + slot - slots[0])
-            timeline.at(gate - 30, _relay, exchange, LAST_CALL, measured)
-            timeline.at(direct_gate(rules, slot, LAST_CALL), _clear, exchange, [slot], LAST_CALL)
-            timeline.at(nomination_batch_gate(rules, slot) - 30, _nominate, exchange, wallets, slot)
-            timeline.at(slot_end(rules, slot), _meter, exchange, wallets, slot)
+            if last_call:
+                gate = relay_gate(rules, slot, LAST_CALL)
+                timeline.at(gate - 60, _offer, exchange, wallets, slot, 2 + slot - slots[0])
+                timeline.at(gate - 30, _relay, exchange, LAST_CALL, measured)
+                timeline.at(direct_gate(rules, slot, LAST_CALL), _clear, exchange, [slot], LAST_CALL)
+                timeline.at(nomination_batch_gate(rules, slot) - 30, _nominate, exchange, wallets, [slot])
+            timeline.at(slot_end(rules, slot), _meter, exchange, wallets, slot, last_call)
         timeline.at(day_start(rules, day + 1), oracles.report_tariff, Feed.IMBALANCE, day)
         timeline.at(bills_due(rules, day) + 1, _bill, exchange, wallets[0], day, measured)
         bars.update(task, total=len(timeline), detail="sessions, nominations, meters, bills")
         while len(timeline):
             timeline.step()
             bars.update(task, advance=1)
-        total = sum(labels[label] for label in EVERY_SLOT) - before
-    return {
-        "profile_per_step": measured[f"relay {DAY_AHEAD}"] // (HOMES * len(slots)),
-        "bills_root": measured["root"],
-        "debit_per_account": measured["debit"] // HOMES,
-        "credit_per_account": measured["credit"] // HOMES,
-        "challenge_line": measured["challenge"],
-        "home_day": total // HOMES,
-    }
+        return measured | {part: labels[part] - before.get(part, 0) for part in PARTS}
 
 
 def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, int]) -> None:
@@ -178,44 +197,54 @@ def _bill(exchange: Exchange, challenger: Wallet, day: int, measured: dict[str, 
     numbers: list[int] = []
     measured["root"] = _gas(exchange, lambda: numbers.append(exchange.settlement.propose(bills)))
     exchange.clock.move_to(exchange.clock.now + gateway.rules.bill_window + 60)
-    chunks = bills.chunks()
     for name, calls in (
         ("final", [settlement.finalise(numbers[0])]),
-        ("debit", [settlement.debit(numbers[0], chunk) for chunk in chunks]),
+        ("debit", [settlement.debit(numbers[0], chunk) for chunk in bills.chunks()]),
         ("parties", [settlement.pay_parties(numbers[0], bills.root)]),
-        ("credit", [settlement.credit(numbers[0], chunk) for chunk in chunks]),
+        ("credit", [settlement.credit(numbers[0], *credits) for credits in bills.credits()]),
     ):
         measured[name] = _gas(exchange, partial(gateway.send, [(platform, call) for call in calls]))
 
 
-def _offer(
-    exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: Sequence[int], nonce: int
+def _offer_profiles(
+    exchange: Exchange, wallets: Sequence[Wallet], session: int, slots: Sequence[int]
 ) -> None:
-    """Every home offers one step per slot: odd accounts buy, even ones sell."""
+    """Every home offers one step per slot."""
     gateway = exchange.gateway
     domain = gateway.contracts.call_auction.domain
+    valid_to = direct_gate(gateway.rules, slots[0], session)
     for wallet in wallets:
-        buy = bool(wallet.account % 2)
+        price, quantity, source, buy = _terms(wallet)
         order = ProfileOrder(
             account=wallet.account,
             community=gateway.community,
             product=gateway.product,
             session=session,
             all_or_nothing=False,
-            nonce=nonce,
-            valid_to=direct_gate(gateway.rules, slots[0], session),
-            steps=tuple(
-                Step(
-                    slot,
-                    PRICE + (5_000 if buy else -wallet.account),
-                    QUANTITY + wallet.account,
-                    Source.PV,
-                    buy,
-                )
-                for slot in slots
-            ),
+            nonce=session,
+            valid_to=valid_to,
+            steps=tuple(Step(slot, price, quantity, source, buy) for slot in slots),
         )
         exchange.market.submit(order, sign(wallet.device.secret, profile_digest(domain, order)))
+
+
+def _offer(exchange: Exchange, wallets: Sequence[Wallet], slot: int, nonce: int) -> None:
+    """Every home offers in the last call of a slot."""
+    gateway = exchange.gateway
+    domain, where = (
+        gateway.contracts.call_auction.domain,
+        (gateway.community, gateway.product, slot, LAST_CALL),
+    )
+    valid_to = direct_gate(gateway.rules, slot, LAST_CALL)
+    for wallet in wallets:
+        order = Order(wallet.account, *where, *_terms(wallet), nonce, valid_to)
+        exchange.market.submit(order, sign(wallet.device.secret, order_digest(domain, order)))
+
+
+def _terms(wallet: Wallet) -> tuple[int, int, Source, bool]:
+    """Price, quantity, source and side: odd accounts buy, even ones sell."""
+    buy = bool(wallet.account % 2)
+    return PRICE + (5_000 if buy else -wallet.account), QUANTITY + wallet.account, Source.PV, buy
 
 
 def _relay(exchange: Exchange, session: int, measured: dict[str, int]) -> None:
@@ -230,21 +259,27 @@ def _clear(exchange: Exchange, slots: Iterable[int], session: int) -> None:
     exchange.market.clear(Market(gateway.community, gateway.product, slot, session) for slot in slots)
 
 
-def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
+def _nominate(exchange: Exchange, wallets: Sequence[Wallet], slots: Sequence[int]) -> None:
+    """Every home nominates consecutive slots; nothing may be skipped."""
     gateway = exchange.gateway
-    domain = gateway.contracts.schedules.domain
+    domain, where = gateway.contracts.schedules.domain, (gateway.community, gateway.product, slots[0])
     for wallet in wallets:
-        wh = QUANTITY + wallet.account
-        nomination = Nomination(wallet.account, gateway.community, gateway.product, slot, 1, (wh,))
+        wh = (QUANTITY + wallet.account,) * len(slots)
+        nomination = Nomination(wallet.account, *where, 1, wh)
         exchange.schedules.submit(
             nomination, sign(wallet.device.secret, nomination_digest(domain, nomination))
         )
-    exchange.schedules.flush()
+    skipped = exchange.schedules.flush()
+    assert not skipped, skipped[0]
 
 
-def _meter(exchange: Exchange, wallets: Sequence[Wallet], slot: int) -> None:
+def _meter(exchange: Exchange, wallets: Sequence[Wallet], slot: int, planned: bool) -> None:
+    """Everybody takes what was planned, or far more."""
+    product = exchange.gateway.product
     for wallet in wallets:
-        exchange.oracles.take_reading(wallet.account, exchange.gateway.product, slot, Reading(QUANTITY, 0))
+        exchange.oracles.take_reading(
+            wallet.account, product, slot, Reading(QUANTITY if planned else FAR_MORE, 0)
+        )
     exchange.oracles.report_meters(slot)
 
 

@@ -23,8 +23,8 @@ from otaniemi.platform.services.admission import check_order
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import intake, markets
 
-STEPS_PER_TRANSACTION = 1_200
-"""Steps of profile orders in one transaction: what 15 M gas hold with room to spare."""
+STEPS_PER_TRANSACTION = 3_000
+"""Steps of profile orders in one transaction: some 12 M gas where they are a day's first, of 15 M."""
 
 ORDERS_PER_TRANSACTION = 700
 """Single orders in one transaction, likewise."""

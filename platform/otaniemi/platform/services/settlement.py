@@ -33,7 +33,7 @@ class SettlementError(OtaniemiError):
     """A day cannot be billed yet."""
 
 
-ACCOUNTS_POWER = 6
+ACCOUNTS_POWER = 8
 """Accounts in one transaction of debits or credits: two to this power."""
 
 
@@ -247,17 +247,17 @@ class SettlementService:
             same = self.proposal(bills.day)
             return reclaim + (self._payments(final, bills) if same and same.number == final else [])
         calls: list[Call] = []
-        step, done = where.next, where.cursor
+        step = where.next
         if where.state == BillsState.OPEN:
             calls.append(settlement.finalise(number))
             step = PayoutStep.DEBITS
         if step == PayoutStep.DEBITS:
-            calls += [settlement.debit(number, chunk) for chunk in bills.chunks(ACCOUNTS_POWER, done)]
+            calls += [settlement.debit(number, chunk) for chunk in bills.chunks(ACCOUNTS_POWER, where.cursor)]
         if step in (PayoutStep.DEBITS, PayoutStep.PARTIES):
             calls.append(settlement.pay_parties(number, bills.root))
-            done = 0
         if step in (PayoutStep.DEBITS, PayoutStep.PARTIES, PayoutStep.CREDITS):
-            calls += [settlement.credit(number, chunk) for chunk in bills.chunks(ACCOUNTS_POWER, done)]
+            left = where.credits if step == PayoutStep.CREDITS else None
+            calls += [settlement.credit(number, *part) for part in bills.credits(ACCOUNTS_POWER, left)]
         return calls
 
 
