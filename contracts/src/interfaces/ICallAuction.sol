@@ -234,7 +234,8 @@ interface ICallAuction {
     /// @notice Closes a market with orders whose slot was curtailed; it can be cleared at once. Anyone may call it.
     function closeCurtailed(Market market) external;
 
-    /// @notice Head of a market's hash chain and its terms, zero while it has no orders.
+    /// @notice Head of a market's hash chain and its terms, zero while it has no orders; once cleared, the terms are zero
+    /// but for stage and count.
     function marketOf(Market market) external view returns (bytes32 head, MarketTerms terms);
 
     /// @notice Number of records of a market, and whether it was cleared or declared void.

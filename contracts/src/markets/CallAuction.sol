@@ -11,6 +11,7 @@ import {Labels} from "../libraries/Labels.sol";
 import {Market} from "../types/Market.sol";
 import {MarketTerms} from "../types/MarketTerms.sol";
 import {bias, unbias} from "../types/OrderRecord.sol";
+import {packOutcome, unpackOutcome} from "../types/Outcome.sol";
 import {OrderIntake} from "./OrderIntake.sol";
 
 /// @title CallAuction
@@ -96,7 +97,7 @@ contract CallAuction is OrderIntake {
         _requireHead(market, HashChain.replay(start.head, records, batches));
         (bool valid, uint256 green, uint256 above) = Labels.run(start, records, result, premium);
         if (!valid) revert NotLabelPrice(premium);
-        _states[market].result = result;
+        _keep(market, result);
         emit Labelled(market, premium, uint64(green), uint64(above), result.root);
     }
 
@@ -118,7 +119,7 @@ contract CallAuction is OrderIntake {
 
     /// @inheritdoc ICallAuction
     function resultOf(Market market) external view returns (Result memory) {
-        return _states[market].result;
+        return _resultOf(market);
     }
 
     function _clear(
@@ -153,9 +154,18 @@ contract CallAuction is OrderIntake {
     }
 
     function _close(Market market, MarketTerms terms, Result memory result) private {
-        _states[market].terms = terms.asCleared().withCount(0);
-        _states[market].result = result;
+        _keep(market, result);
         --openMarkets[market.community()][terms.day()];
+    }
+
+    /// @dev The outcome takes the place of the terms, of which nothing is needed any more.
+    function _keep(Market market, Result memory result) private {
+        _states[market].terms = packOutcome(result);
+        _states[market].root = result.root;
+    }
+
+    function _resultOf(Market market) private view returns (Result memory) {
+        return unpackOutcome(_states[market].terms, _states[market].root);
     }
 
     /// @dev Terms of a market whose gate has passed and that was not cleared.
@@ -172,7 +182,7 @@ contract CallAuction is OrderIntake {
         if (!terms.isCleared()) revert NotCleared(market);
         uint256 start = _slotStart(market);
         if (block.timestamp >= start) revert SlotBegun(market, start);
-        result = _states[market].result;
+        result = _resultOf(market);
         if (result.labelled) revert AlreadyLabelled(market);
     }
 

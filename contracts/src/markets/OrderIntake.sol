@@ -6,7 +6,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {IAccounts} from "../interfaces/IAccounts.sol";
-import {ICallAuction, Result} from "../interfaces/ICallAuction.sol";
+import {ICallAuction} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IPositions} from "../interfaces/IPositions.sol";
 import {Book, Shelf, newBook, newShelf} from "../libraries/Books.sol";
@@ -28,11 +28,12 @@ import {Skip} from "../types/Skip.sol";
 abstract contract OrderIntake is ICallAuction, EIP712 {
     using Wire for bytes;
 
-    /// @dev The terms are stored without the count, which the chain has.
+    /// @dev The terms are stored without the count, which the chain has. Once cleared, the outcome stands in their place and
+    /// `root` is that of the fill tree.
     struct State {
         RecordChain chain;
         MarketTerms terms;
-        Result result;
+        bytes32 root;
     }
 
     /// @dev A relayed profile order; its steps stay in calldata.
@@ -287,7 +288,7 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
     /// @dev A market's terms with its count.
     function _termsOf(Market market) internal view returns (MarketTerms) {
         State storage state = _states[market];
-        return state.terms.withCount(state.chain.count());
+        return state.terms.ofStage().withCount(state.chain.count());
     }
 
     /// @dev A market's frozen terms, or those that its first order will freeze, and whether its slot is too far ahead. A

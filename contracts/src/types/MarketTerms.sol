@@ -3,8 +3,9 @@ pragma solidity ^0.8.30;
 
 /// @notice Rules and state of one market in one word, frozen (but for the state) by its first order:
 /// `day u16 | relay gate u32 | direct gate - relay gate u24 | price min u32 | price max u32 | limit u32 | fee u32 |
-/// short cap u32 | cleared u8 | count u16`. Zero where there is no such market. Prices are biased by 2**31. The count is
-/// stored with the hash chain and entered when the terms are read.
+/// short cap u32 | stage u8 | count u16`. Zero where there is no such market. Prices are biased by 2**31. The count is
+/// stored with the hash chain and entered when the terms are read. Once cleared, the market keeps its outcome in the same
+/// place, see types/Outcome.sol; nothing is left then of the terms but stage and count, so that its gates have passed.
 type MarketTerms is uint256;
 
 using {
@@ -17,11 +18,18 @@ using {
     fee,
     shortCap,
     isCleared,
+    isLabelled,
     count,
+    ofStage,
     withCount,
-    closedAt,
-    asCleared
+    closedAt
 } for MarketTerms global;
+
+/// @dev Stage of a market that was cleared, or void.
+uint256 constant CLEARED = 1;
+
+/// @dev Stage of a cleared market whose labels were given out.
+uint256 constant LABELLED = 2;
 
 /// @notice Packs the terms of a market without orders. Every value must fit its field.
 function termsOf(
@@ -85,12 +93,22 @@ function shortCap(MarketTerms terms) pure returns (uint256) {
 
 /// @notice True once the market was cleared.
 function isCleared(MarketTerms terms) pure returns (bool) {
-    return uint8(MarketTerms.unwrap(terms) >> 16) == 1;
+    return uint8(MarketTerms.unwrap(terms) >> 16) != 0;
+}
+
+/// @notice True once the labels of the market were given out.
+function isLabelled(MarketTerms terms) pure returns (bool) {
+    return uint8(MarketTerms.unwrap(terms) >> 16) == LABELLED;
 }
 
 /// @notice Number of records in the hash chain.
 function count(MarketTerms terms) pure returns (uint256) {
     return uint16(MarketTerms.unwrap(terms));
+}
+
+/// @notice What of a stored word are terms: all of it before the clearing, only the stage from then on.
+function ofStage(MarketTerms word) pure returns (MarketTerms) {
+    return isCleared(word) ? MarketTerms.wrap(MarketTerms.unwrap(word) & 0xff0000) : word;
 }
 
 /// @notice The terms with another number of records, below 2**16.
@@ -102,9 +120,4 @@ function withCount(MarketTerms terms, uint256 count_) pure returns (MarketTerms)
 function closedAt(MarketTerms terms, uint256 time) pure returns (MarketTerms) {
     uint256 gates = ((1 << 56) - 1) << 184;
     return MarketTerms.wrap((MarketTerms.unwrap(terms) & ~gates) | (uint256(uint32(time)) << 208));
-}
-
-/// @notice The terms of the market once cleared.
-function asCleared(MarketTerms terms) pure returns (MarketTerms) {
-    return MarketTerms.wrap(MarketTerms.unwrap(terms) | (1 << 16));
 }
