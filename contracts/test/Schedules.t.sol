@@ -99,6 +99,28 @@ contract SchedulesTest is Town {
         schedules.nominate(COMMUNITY, 0, HOME, FIRST_SLOT, 2, one);
     }
 
+    function test_a_lost_key_speaks_for_no_day_beyond_the_next_eight() public {
+        bytes memory one = abi.encodePacked(int32(1));
+        address lost = address(0x105);
+        vm.prank(_ownerOf(HOME));
+        accounts.setDeviceKey(HOME, lost);
+        vm.warp(DAY_START - 8 days - 1);
+        vm.prank(lost);
+        vm.expectRevert(abi.encodeWithSelector(ISchedules.TooFarAhead.selector, FIRST_SLOT));
+        schedules.nominate(COMMUNITY, 0, HOME, FIRST_SLOT, type(uint32).max, one);
+        _skips(
+            HOME,
+            type(uint32).max,
+            Skip.TooFarAhead,
+            _signedNomination(HOME, FIRST_SLOT, type(uint32).max, one)
+        );
+        vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 0);
+        vm.warp(DAY_START - 8 days);
+        vm.prank(lost);
+        schedules.nominate(COMMUNITY, 0, HOME, FIRST_SLOT, 1, one);
+        vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 1);
+    }
+
     function _skips(uint32 account, uint32 seq, Skip reason, bytes memory wire) private {
         vm.expectEmit();
         emit ISchedules.NominationSkipped(COMMUNITY, 0, DAY, account, seq, reason);

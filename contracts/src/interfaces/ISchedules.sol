@@ -35,6 +35,8 @@ interface ISchedules {
     error KeyLimited(uint32 account, address caller);
     /// @notice Nominations from this slot on are no longer taken.
     error GateClosed(uint32 slot);
+    /// @notice The first slot starts more than 8 days ahead.
+    error TooFarAhead(uint32 slot);
     /// @notice A nominated energy is beyond the connection limit.
     error QuantityOutOfRange(uint32 account);
 

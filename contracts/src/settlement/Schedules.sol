@@ -41,6 +41,10 @@ contract Schedules is ISchedules, EIP712 {
     uint256 private constant HEAD_BYTES = 14;
     uint256 private constant SIGNATURE_BYTES = 64;
 
+    /// @dev As of orders. What was nominated with the highest seq stands, so that no key that is lost or stolen may speak for
+    /// later days [s].
+    uint256 private constant HORIZON = 8 days;
+
     /// @dev What the count of a batch holds.
     uint256 private constant MAX_ENTRIES = type(uint16).max;
 
@@ -109,6 +113,7 @@ contract Schedules is ISchedules, EIP712 {
         if (!_accounts.mayOrder(account, msg.sender)) revert NotOrderKey(account, msg.sender);
         if (!_permitted(account, wh, msg.sender, key)) revert KeyLimited(account, msg.sender);
         if (reason == Skip.GateClosed) revert GateClosed(slot);
+        if (reason == Skip.TooFarAhead) revert TooFarAhead(slot);
         if (reason == Skip.QuantityOutOfRange) revert QuantityOutOfRange(account);
         bytes32[] memory leaves = new bytes32[](1);
         (leaves[0],) = _hashes(head, wh);
@@ -201,7 +206,9 @@ contract Schedules is ISchedules, EIP712 {
         }
         if (AccountKey.unwrap(key) == 0 || key.community() != frame.community) return Skip.UnknownAccount;
         if (!key.metered(frame.product)) return Skip.NoMeter;
-        if (block.timestamp + frame.lead >= slot * frame.slotSeconds) return Skip.GateClosed;
+        uint256 start = slot * frame.slotSeconds;
+        if (block.timestamp + frame.lead >= start) return Skip.GateClosed;
+        if (start > block.timestamp + HORIZON) return Skip.TooFarAhead;
         return _within(wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange;
     }
 

@@ -193,18 +193,25 @@ def test_keys_and_closed_days_are_followed() -> None:
     assert reasons(steps) == {SkipReason.GATE_CLOSED: 1, SkipReason.BAD_SIGNATURE: 1}
 
 
-def test_orders_too_far_ahead_wait_until_the_slot_is_near() -> None:
+def test_orders_and_nominations_too_far_ahead_wait_until_the_slot_is_near() -> None:
     day = start()
+    schedules = Schedules(day.chain, day.deployment.addresses["Schedules"])
     domain = day.auction.domain
     far = FIRST + 12 * 24
     market = Market(COMMUNITY, 0, far, 0)
     order = Order(4, COMMUNITY, 0, far, 0, 50_000, 100, 0, True, 0, 2**40)
-    for moment in (slot_start(RULES, far) - 8 * DAY_SECONDS - 1, slot_start(RULES, far) - 8 * DAY_SECONDS):
+    near = slot_start(RULES, far) - 8 * DAY_SECONDS
+    # Two transactions a turn, a second apart.
+    for moment in (near - 2, near):
         day.chain.set_time(moment)
         wire = order.wire(sign(HOMES[0].secret, order_digest(domain, order)))
         day.sender.send(ADMIN, day.auction.relay_orders(market, wire))
         order = replace(order, nonce=1)
+        nomination = Nomination(4, COMMUNITY, 0, far, 1, (100,))
+        signature = sign(HOMES[0].secret, nomination_digest(schedules.domain, nomination))
+        call = schedules.nominate_batch(COMMUNITY, 0, DAY + 12, nomination.wire(signature))
+        day.sender.send(ADMIN, call)
     replay, steps = walked(day)
     assert replay.findings == []
-    assert reasons(steps) == {SkipReason.TOO_FAR_AHEAD: 1}
-    assert replay.counts["orders"] == 1
+    assert reasons(steps) == {SkipReason.TOO_FAR_AHEAD: 2}
+    assert (replay.counts["orders"], replay.counts["nominations"]) == (1, 1)

@@ -128,6 +128,8 @@ def test_a_nomination_is_refused_by_field(
         with pytest.raises(RefusedByServerError) as refusal:
             client.nominate(keys[0], account, first, wh)
         assert refusal.value.field == field
+    with pytest.raises(RefusedByServerError, match="8 days ahead"):
+        client.nominate(keys[0], account, slot + 24 * 9, [0])
 
 
 def test_a_reading_is_refused_when_it_contradicts_or_comes_early_or_late(

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from otaniemi.contracts.chain.events import Event, NominationsAccepted, NominationSkipped
 from otaniemi.contracts.rules.calendar import (
+    MAX_LEAD_SECONDS,
     Rules,
     day_of_slot,
     nomination_batch_gate,
     nomination_direct_gate,
+    slot_start,
 )
 from otaniemi.contracts.rules.errors import SignatureError
 from otaniemi.contracts.rules.orders import SkipReason
@@ -81,6 +83,8 @@ class NominationJudge:
         gate = nomination_direct_gate(rules, n.slot) if direct else nomination_batch_gate(rules, n.slot)
         if self.now >= gate:
             return SkipReason.GATE_CLOSED
+        if slot_start(rules, n.slot) > self.now + MAX_LEAD_SECONDS:
+            return SkipReason.TOO_FAR_AHEAD
         limit = rules.connection_limit_wh
         return None if all(-limit <= wh <= limit for wh in n.wh) else SkipReason.QUANTITY_OUT_OF_RANGE
 

@@ -185,6 +185,7 @@ def check_nomination(
         raise RefusedError(
             "slot", nomination.slot, f"a slot whose gate is after {now}; this one's was {gate}"
         )
+    _check_ahead("slot", nomination.slot, rules, now)
 
 
 def check_reading(
@@ -329,15 +330,19 @@ def _check_step(step: Step, session: int, rules: Rules, now: int, where: str) ->
     _check_size(step, rules, now, where)
 
 
+def _check_ahead(field: str, slot: int, rules: Rules, now: int) -> None:
+    if slot_start(rules, slot) > now + MAX_LEAD_SECONDS:
+        latest = (now + MAX_LEAD_SECONDS) // rules.slot_seconds
+        raise RefusedError(field, slot, f"at most {latest}, 8 days ahead")
+
+
 def _step(limit: Limit, slot: int) -> Step:
     """A limit as the only step of a profile."""
     return Step(slot, limit.price, limit.quantity, limit.source, limit.buy)
 
 
 def _check_size(step: Step, rules: Rules, now: int, where: str) -> None:
-    if slot_start(rules, step.slot) > now + MAX_LEAD_SECONDS:
-        latest = (now + MAX_LEAD_SECONDS) // rules.slot_seconds
-        raise RefusedError(f"{where}slot", step.slot, f"at most {latest}, 8 days ahead")
+    _check_ahead(f"{where}slot", step.slot, rules, now)
     if not rules.price_min <= step.price <= rules.price_max:
         raise RefusedError(f"{where}price", step.price, f"{rules.price_min} .. {rules.price_max}")
     if not 1 <= step.quantity <= rules.connection_limit_wh:
