@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ICallAuction} from "../src/interfaces/ICallAuction.sol";
+import {CallAuction} from "../src/markets/CallAuction.sol";
 import {Market, marketOf} from "../src/types/Market.sol";
 import {MarketTerms} from "../src/types/MarketTerms.sol";
 import {Skip} from "../src/types/Skip.sol";
@@ -87,6 +88,12 @@ contract CallAuctionTest is Town {
         vm.chainId(block.chainid + 1);
         _expectSkip(HOME, 0, Skip.BadSignature, order);
         vm.revertToState(state);
+        CallAuction own = auction;
+        auction = CallAuction(address(0xA0C));
+        bytes memory ofAnother = _signed(HOME, 1, 1, true, 0, NEVER);
+        auction = own;
+        _expectSkip(HOME, 0, Skip.BadSignature, ofAnother);
+        _expectSkip(HOME, 0, Skip.BadSignature, _for(_market(1), HOME, 1, 1, true, 0));
         bytes memory flipped = bytes.concat(order);
         // The other form of the same signature: s' = n - s, other parity.
         uint256 vs = uint256(_word(order, 57));
