@@ -215,6 +215,18 @@ contract AccountsTest is Town {
         vm.assertEq(pot, 5);
     }
 
+    function test_nobody_is_no_key_and_nothing_is_no_deposit() public {
+        vm.startPrank(_ownerOf(HOME));
+        vm.expectRevert(IAccounts.ZeroAddress.selector);
+        accounts.setDeviceKey(HOME, address(0));
+        vm.expectRevert(IAccounts.ZeroAddress.selector);
+        accounts.setLimitedDeviceKey(HOME, address(0), uint40(block.timestamp + 1), 1, 0, 1);
+        vm.expectRevert(IAccounts.ZeroAmount.selector);
+        accounts.deposit(HOME, 0);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.NotOwner.selector, OTHER, _ownerOf(HOME)));
+        accounts.revokeDeviceKey(OTHER);
+    }
+
     function test_bytes_that_are_no_amounts_move_nothing() public {
         vm.startPrank(address(auction));
         bytes memory refusal = abi.encodeWithSelector(Amounts.MalformedAmounts.selector, 13);

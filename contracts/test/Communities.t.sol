@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 
 import {ICommunities} from "../src/interfaces/ICommunities.sol";
-import {marketOf} from "../src/types/Market.sol";
+import {Market, marketOf} from "../src/types/Market.sol";
 import {MarketTerms} from "../src/types/MarketTerms.sol";
 import {Rules, Session} from "../src/types/Rules.sol";
 import {Town} from "./support/Town.sol";
@@ -125,6 +125,11 @@ contract CommunitiesTest is Town {
         vm.assertEq(MarketTerms.unwrap(terms), 0);
         (terms,) = communities.marketTerms(marketOf(2, 0, FIRST_SLOT, 0));
         vm.assertEq(MarketTerms.unwrap(terms), 0);
+        // A key with bits above its own would be another market of the same slot.
+        uint256 key = Market.unwrap(marketOf(COMMUNITY, 0, FIRST_SLOT + 3, 1));
+        (terms, start) = communities.marketTerms(Market.wrap(key | (1 << 80)));
+        vm.assertEq(MarketTerms.unwrap(terms), 0);
+        vm.assertEq(start, 0);
     }
 
     function test_a_slot_is_traded_until_its_nominations_close_by_the_rules_of_its_day() public {

@@ -103,6 +103,9 @@ contract CourtTest is CourtDay {
         _lineEvidenceFails(id, path, evidence);
         evidence.nomination.entry[15] = 0x01;
         _lineEvidenceFails(id, path, evidence);
+        evidence = _evidence(A, 0);
+        evidence.nomination.batch = 99;
+        _lineEvidenceFails(id, path, evidence);
         _referenceEvidenceFails(id, 0, 0);
         _referenceEvidenceFails(id, 3, 1);
         path = _pathToLine(A, 0);
@@ -140,6 +143,25 @@ contract CourtTest is CourtDay {
         opened = _pathToRef(A, 0, 0);
         vm.expectRevert(ICourt.InvalidEvidence.selector);
         court.challengeSum(id, opened, "", B);
+    }
+
+    function test_a_path_that_goes_on_too_far_opens_nothing() public {
+        uint256 id = _propose(_root());
+        LineEvidence memory evidence = _evidence(E, 7);
+        // Behind a line without references, behind a reference, and beyond the references that there are.
+        Path memory path = _pathToLine(E, 7);
+        path.nodes = bytes.concat(path.nodes, hex"00");
+        vm.expectRevert(BillPath.InvalidPath.selector);
+        court.challengeLine(id, path, evidence, B);
+        ReferenceEvidence memory shown = _refEvidence(A, 0, _refs(A, 0)[0]);
+        path = _pathToRef(A, 0, 0);
+        path.nodes = bytes.concat(path.nodes, hex"00");
+        vm.expectRevert(BillPath.InvalidPath.selector);
+        court.challengeReference(id, path, shown, B);
+        path = _pathToRef(A, 0, 0);
+        path.refIndex = 4;
+        vm.expectRevert(BillPath.InvalidPath.selector);
+        court.challengeReference(id, path, shown, B);
     }
 
     function test_absence_is_shown_by_one_place_or_two_neighbours_of_a_member() public {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ICourt} from "../src/interfaces/ICourt.sol";
 import {Reason} from "../src/types/Bills.sol";
 import {MeterNeighbour, Path} from "../src/types/Evidence.sol";
 import {CourtDay} from "./support/CourtDay.sol";
+import {vm} from "./support/Vm.sol";
 
 /// @notice Accounts and lines that are missing, out of place or wrongly summed fall.
 contract CourtOfSumsTest is CourtDay {
@@ -77,6 +79,17 @@ contract CourtOfSumsTest is CourtDay {
         _assertReason(id, Reason.Unmetered);
     }
 
+    function test_a_line_of_a_slot_without_report_is_not_judged_by_its_neighbours() public {
+        // Of the first slot after the day, whose meters nobody reported.
+        altered[7][E] = bytes.concat(
+            _cut(_line(E, 7), 0, 5), abi.encodePacked(FIRST_SLOT + SLOTS), _cut(_line(E, 7), 9, LINE_BYTES)
+        );
+        uint256 id = _proposeAnyway();
+        Path memory path = _pathToLine(E, 7);
+        vm.expectRevert(ICourt.InvalidEvidence.selector);
+        court.challengeUnmetered(id, path, new MeterNeighbour[](1), B);
+    }
+
     function test_false_sums_fall_at_every_level() public {
         Node[] memory level = _accountNodes();
         _sumFalls(_join(level[0], level[1]), 2, 164 + PAIR_BYTES, 3, PAIR_BYTES);
@@ -112,6 +125,7 @@ contract CourtOfSumsTest is CourtDay {
         _strangeFalls(strange);
         _strangeFalls(bytes.concat(hex"03", new bytes(320)));
         _strangeFalls(hex"02");
+        _strangeFalls("");
     }
 
     function test_an_empty_node_with_sums_falls() public {

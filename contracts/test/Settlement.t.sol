@@ -185,6 +185,8 @@ contract SettlementTest is TradingDay {
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, id, BillState.Open));
         settlement.debit(id, wire, "");
         uint256 rival = _propose(_root());
+        vm.warp(BILLS_FROM + 3600);
+        uint256 late = _propose(_root());
         vm.warp(BILLS_FROM + 86_400);
         Path memory path = _pathToLine(A, 0);
         LineEvidence memory evidence = _evidence(A, 0);
@@ -196,6 +198,8 @@ contract SettlementTest is TradingDay {
         vm.expectRevert(abi.encodeWithSelector(ISettlement.DayFinal.selector, COMMUNITY, DAY));
         settlement.finalise(rival);
         settlement.reclaimBond(rival);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.TooEarly.selector, BILLS_FROM + 86_400 + 3600));
+        settlement.reclaimBond(late);
         bytes memory entry = abi.encodePacked(B, uint64(1));
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
         settlement.credit(id, 0, entry);
