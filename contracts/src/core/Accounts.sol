@@ -526,21 +526,16 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         return state.nextFrom != 0 && block.timestamp >= state.nextFrom ? state.next : state.role;
     }
 
-    /// @dev True for the usual request: faultless, of a home of the community whose key nothing limits, signed by that key
-    /// or the owner. `_fault` finds the same by looking at one thing after the other.
+    /// @dev True for the usual request: faultless, of a home of the community, signed by its order key. `_fault` finds
+    /// the same by looking at one thing after the other.
     function _isPlain(AccountKey key, uint32 community, uint8 product, uint256 request)
         private
-        view
+        pure
         returns (bool)
     {
         // Between community and products the word is 0 unless the key is limited.
-        if (
-            uint88(AccountKey.unwrap(key) >> 8) != uint256(community) << 56 || !key.metered(product)
-                || !LockRequests.isFaultless(request)
-        ) return false;
-        address signer = LockRequests.signer(request);
-        return key.orderKey() == signer
-            || (signer != address(0) && ownerOf[LockRequests.account(request)] == signer);
+        return AccountKey.unwrap(key) >> 8 == ((request >> 96) << 88 | uint256(community) << 56)
+            && key.metered(product) && LockRequests.isFaultless(request);
     }
 
     function _known(uint32 account) private view returns (AccountKey key) {

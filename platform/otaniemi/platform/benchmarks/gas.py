@@ -20,8 +20,9 @@ from typing import Any
 from rich.progress import Progress
 
 from otaniemi.contracts.chain import events
-from otaniemi.contracts.chain.node import open_chain
+from otaniemi.contracts.chain.node import DEVNET_KEY, open_chain
 from otaniemi.contracts.chain.refutation import LineChallenge, refutation
+from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.bills import bill_day, bills_of
 from otaniemi.contracts.rules.calendar import (
     Source,
@@ -44,7 +45,7 @@ from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.data.synthetic import synthetic_scenario
 from otaniemi.platform.services.exchange import Exchange, open_exchange
-from otaniemi.platform.services.founding import Wallet, found, founded_at
+from otaniemi.platform.services.founding import WEI_FOR_GAS, Wallet, found, founded_at
 from otaniemi.platform.store.database import Store
 
 TARGETS = {
@@ -64,7 +65,6 @@ HOMES = 100
 SLOT_SECONDS = 900
 SEED = 7
 PRICE, QUANTITY, FAR_MORE = 100_000, 500, 9_000
-WEI_FOR_AN_ORDER = 10**16
 DAY_AHEAD, SECOND_CALL, LAST_CALL = 0, 1, 2
 DAY_SLOTS = 86_400 // SLOT_SECONDS
 PARTS = ("relay", "clear", "nominate", "report", "settle")
@@ -123,7 +123,7 @@ def _one_market(orders: int, bars: Progress) -> dict[str, int]:
         bars.update(task, advance=1, detail="relaying")
         relay = _gas(exchange, lambda: exchange.market.relay(DAY_AHEAD))
         buyer = wallets[0]
-        gateway.sender.fund(exchange.founded.staff.admin, [buyer.device.address], WEI_FOR_AN_ORDER)
+        gateway.sender.fund(Key(DEVNET_KEY), [buyer.device.address], WEI_FOR_GAS)
         direct = []
         for nonce, key in enumerate((buyer.device, buyer.owner), start=1):
             placed = gateway.contracts.call_auction.place_order(
