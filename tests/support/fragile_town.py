@@ -20,6 +20,7 @@ from otaniemi.contracts.rules.calendar import (
     slot_end,
 )
 from otaniemi.contracts.rules.orders import Market, Order
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import nomination_digest, order_digest, sign
 from otaniemi.oracles.meters import Reading
@@ -82,7 +83,15 @@ class Town:
             self.founded = found(self.chain, self.scenario, SEED, self.store, self.clock)
         exchange = open_exchange(self.founded, self.scenario, SEED)
         timeline = Timeline(self.clock)
-        [day] = enter_days(exchange, self.scenario, "perfect", SEED, timeline, lambda _, action: action())
+        [day] = enter_days(
+            exchange,
+            self.scenario,
+            "perfect",
+            SEED,
+            timeline,
+            lambda _, action: action(),
+            frozenset({Form.CALL}),
+        )
         self.day, self.warm_slot = day.day, day.slots[HOUR]
         warm(exchange, timeline, self.warm_slot)
         due = bills_due(self.founded.gateway.rules, self.day) + BILL_SLACK

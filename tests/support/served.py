@@ -14,6 +14,7 @@ from otaniemi.contracts.chain.export import export_blocks
 from otaniemi.contracts.chain.node import open_chain
 from otaniemi.contracts.chain.sender import Key
 from otaniemi.contracts.rules.calendar import day_of_slot, tariff_deadline
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.api import create_app
 from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.leaves import write_bills, write_meters
@@ -94,7 +95,9 @@ def served(folder: Path, days: int) -> Iterator[Served]:
     ):
         exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
         timeline = Timeline(clock)
-        entered = enter_days(exchange, scenario, "perfect", SEED, timeline, lambda _, action: action())
+        entered = enter_days(
+            exchange, scenario, "perfect", SEED, timeline, lambda _, action: action(), frozenset({Form.CALL})
+        )
         place = LiveMarketPlace(exchange, timeline)
         with TestClient(create_app(place), raise_server_exceptions=False) as http:
             running = Served(exchange, place, timeline, MarketClient("", http), entered)

@@ -21,12 +21,13 @@ from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.signing import nomination_digest, sign
 from otaniemi.contracts.rules.tariffs import Feed
 from otaniemi.oracles.meters import Reading
-from otaniemi.platform.agents.bargaining import start_prices
+from otaniemi.platform.agents.bargaining import look_ahead, start_prices
+from otaniemi.platform.agents.forms import AHEAD
 from otaniemi.platform.agents.trading import home_agents
 from otaniemi.platform.clock import Timeline
 from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.forecast import Kind, forecaster
-from otaniemi.platform.forms import TRADING
+from otaniemi.platform.forms import ALL_FORMS, TRADING
 from otaniemi.platform.forms.call import RELAY_LEAD, SUBMIT_LEAD, CallTrading
 from otaniemi.platform.forms.package import PackageTrading
 from otaniemi.platform.live_day import DayOutcome, LiveDay, Nonces, Timed
@@ -122,6 +123,8 @@ class CommunityDay:
             self._packages.on(outcome.data),
         )
         outcome.planned_wh = [agent.planned_wh() for agent in outcome.agents]
+        if live.wallets and Form.CALL in self._forms and self._forms & AHEAD:
+            look_ahead(outcome.agents, live.known, self._kind)
 
     def _nominate(self, slot: int) -> None:
         live = self._live
@@ -184,7 +187,7 @@ def enter_days(
     seed: int,
     timeline: Timeline,
     timed: Timed,
-    forms: frozenset[Form] = frozenset({Form.CALL}),
+    forms: frozenset[Form] = ALL_FORMS,
 ) -> list[CommunityDay]:
     """Enter every day of a scenario into the timeline; the exchange's founding homes live in it."""
     homes = exchange.founded.homes

@@ -22,7 +22,6 @@ from otaniemi.platform.data.scenario import Scenario
 from otaniemi.platform.data.synthetic import UTC_OFFSET_S, synthetic_scenario
 from otaniemi.platform.errors import OtaniemiError
 from otaniemi.platform.forms.block import offer_series
-from otaniemi.platform.forms.package import offer_range
 from otaniemi.platform.marketplace import LiveMarketPlace
 from otaniemi.platform.services.exchange import open_exchange
 from otaniemi.platform.services.founding import employ_retailer, found, founded_at
@@ -82,7 +81,6 @@ def serve(settings: ServerSettings, bars: Progress, ready: Callable[[str], None]
             timeline = Timeline(clock)
             if settings.retailer is not None:
                 employ_retailer(exchange.founded, settings.retailer)
-            offer_range(exchange, scenario, timeline)
             offer_series(exchange, scenario, timeline)
             enter_days(exchange, scenario, "realistic", settings.seed, timeline, lambda _, action: action())
             bars.update(task, total=1, completed=1, detail=f"{settings.homes} homes")

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from otaniemi.contracts.chain.export import export_blocks
 from otaniemi.contracts.chain.node import Chain, open_chain
 from otaniemi.contracts.rules.positions import Form
-from otaniemi.platform.agents.forms.mechanisms import choices, compare
+from otaniemi.platform.agents.forms.mechanisms import MechanismOutcome, choices, compare, outcome_of
 from otaniemi.platform.agents.yardsticks import Yardsticks, yardsticks
 from otaniemi.platform.audit.audit import audit_run
 from otaniemi.platform.audit.leaves import write_bills, write_meters
@@ -98,14 +98,14 @@ def simulate_run(settings: SimulationSettings, bars: Progress) -> SimulatedRun:
                     first,
                     forecaster(first, settings.forecast, settings.scenario.seed),
                     settings.forecast,
-                    choices(settings.forms),
+                    choices(settings.forms)[:-1],
                 )
                 exchange = _found(chain, scenario, settings.scenario.seed, store, clock, bars, timed)
                 days = _trade(exchange, scenario, settings, clock, bars, timed)
                 sticks = _collect("yardsticks", "homes alone, homes as one", measured, bars)
                 [outcomes] = _collect("comparison", "the first day in each form alone", [compared], bars)
             facts = _publish(directory, exchange, scenario, settings, days, sticks, bars)
-            facts = replace(facts, mechanisms=outcomes)
+            facts = replace(facts, mechanisms=[*outcomes, _as_traded(days[0], settings.forms, sticks[0])])
             summary = summarise(replace(facts, wall_s=_wall(wall, began)))
             record = record_of(facts, summary)
             write_report(record, directory.partial / "report.html")
@@ -162,6 +162,22 @@ def _collect(name: str, detail: str, running: Sequence[Future[_T]], bars: Progre
         found.append(future.result())
         bars.update(task, advance=1)
     return found
+
+
+def _as_traded(day: CommunityDay, forms: frozenset[Form], alone: Yardsticks) -> MechanismOutcome:
+    """All forms of a day together: as they were on the chain."""
+    traded = day.outcome
+    trades, wh = traded.trades_by_form(), traded.wh_by_form()
+    records = [agent.record for agent in traded.agents]
+    between_homes = forms - {Form.PACKAGE}
+    return outcome_of(
+        traded.data,
+        forms,
+        records,
+        alone.alone_nano,
+        sum(trades[form] for form in between_homes),
+        sum(wh[form] for form in between_homes),
+    )
 
 
 def _publish(

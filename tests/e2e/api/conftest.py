@@ -16,7 +16,6 @@ from otaniemi.platform.client import MarketClient
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community_day import enter_days
 from otaniemi.platform.data.synthetic import synthetic_scenario
-from otaniemi.platform.forms.package import offer_range
 from otaniemi.platform.keys import derive_key
 from otaniemi.platform.marketplace import LiveMarketPlace
 from otaniemi.platform.services.exchange import Exchange, open_exchange
@@ -63,7 +62,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
     employ_retailer(exchange.founded, RETAILER.address)
     timeline = Timeline(clock)
-    offer_range(exchange, scenario, timeline)
     enter_days(exchange, scenario, "perfect", SEED, timeline, lambda _, action: action())
     place = LiveMarketPlace(exchange, timeline)
     with TestClient(create_app(place), raise_server_exceptions=False) as http:

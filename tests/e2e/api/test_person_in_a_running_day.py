@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from otaniemi.contracts.chain.node import open_chain
 from otaniemi.contracts.rules.calendar import day_of_slot, relay_gate, slot_end
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.api import create_app
 from otaniemi.platform.client import MarketClient, RefusedByServerError
 from otaniemi.platform.clock import SimulatedClock, Timeline
@@ -47,7 +48,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDay]:
     chain = open_chain("embedded", clock.now - 1)
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
     timeline = Timeline(clock)
-    enter_days(exchange, scenario, "perfect", SEED, timeline, lambda _, action: action())
+    enter_days(
+        exchange, scenario, "perfect", SEED, timeline, lambda _, action: action(), frozenset({Form.CALL})
+    )
     with TestClient(create_app(LiveMarketPlace(exchange, timeline)), raise_server_exceptions=False) as http:
         yield RunningDay(exchange, timeline, MarketClient("", http))
     store.close()

@@ -50,7 +50,7 @@ def homes(served: Served) -> tuple[int, int]:
 def test_the_retailers_range_is_listed_with_prices_and_places(served: Served, homes: tuple[int, int]) -> None:
     views = {view.name: view for view in served.client.packages(homes[0])}
     assert set(views) == {"spot", "bands", "sun"}
-    assert [band.until_slot for band in views["bands"].bands] == [7, 22, 24]
+    assert [band.until_slot for band in views["bands"].bands] == [7, 10, 18, 22, 24]
     assert (views["sun"].feed_in, views["sun"].green_permille, views["sun"].places_left) == (True, 1000, 1000)
     assert (views["spot"].spot, views["spot"].from_day) == (True, served.day + 1)
 

@@ -13,6 +13,7 @@ from otaniemi.contracts.chain.refutation import Demand
 from otaniemi.contracts.rules.bills import Bills, bills_of
 from otaniemi.contracts.rules.calendar import bills_due
 from otaniemi.contracts.rules.openings import Stage, open_root
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.audit.leaves import content_hash
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community_day import BILL_SLACK, CommunityDay, enter_days
@@ -76,7 +77,9 @@ def billed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Billed]:
     chain = open_chain("embedded", clock.now - 1)
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
     timeline = Timeline(clock)
-    [day] = enter_days(exchange, scenario, "perfect", SEED, timeline, lambda _, action: action())
+    [day] = enter_days(
+        exchange, scenario, "perfect", SEED, timeline, lambda _, action: action(), frozenset({Form.CALL})
+    )
     due = bills_due(exchange.gateway.rules, day.day) + BILL_SLACK
     while (moment := timeline.next_moment()) is not None and moment <= due:
         timeline.step()

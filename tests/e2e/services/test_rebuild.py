@@ -10,6 +10,7 @@ from sqlalchemy import Table, select
 
 from otaniemi.contracts.chain.node import open_chain
 from otaniemi.contracts.chain.sender import Key
+from otaniemi.contracts.rules.positions import Form
 from otaniemi.platform.clock import SimulatedClock, Timeline
 from otaniemi.platform.community_day import enter_days
 from otaniemi.platform.data.synthetic import synthetic_scenario
@@ -35,7 +36,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     exchange = open_exchange(found(chain, scenario, SEED, store, clock), scenario, SEED)
     timeline = Timeline(clock)
     homes = exchange.founded.homes
-    enter_days(exchange, scenario, "perfect", SEED, timeline, at_once)
+    enter_days(exchange, scenario, "perfect", SEED, timeline, at_once, frozenset({Form.CALL}))
     while len(timeline):
         timeline.step()
     gateway, home = exchange.gateway, homes[0]

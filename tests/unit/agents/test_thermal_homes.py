@@ -138,16 +138,17 @@ def test_a_device_that_is_too_weak_for_the_day_runs_all_day_and_the_day_goes_on(
     assert homes_as_one(day, Perfect(day)) > 0
 
 
-def test_a_tank_bids_for_cheap_energy_of_a_slot_in_which_it_was_to_be_off(make_day) -> None:
+def test_a_tank_that_was_to_be_off_bids_what_half_of_its_energy_is_worth(make_day) -> None:
     retail = np.full(24, 200_000)
     retail[0] = 300_000
     day = make_day(tank_beside_sun()[1:], (300,), (0,), retail)
     agent = HomeAgent(day, 0, Perfect(day), 0, choose(expected_house(day, 0, Perfect(day), 0)))
     steps = agent.last_call(0, -1)
-    # The load at import less the fee; the tank where it is no dearer than later: at 0.20 less the fee.
+    # The load at import less the fee. The tank saves 0.20 later and may have to import half at 0.30 now: half of its
+    # energy is worth 2 * 0.20 - 0.30, less the fee.
     assert [(step.price, step.quantity, step.buy) for step in steps] == [
         (280_000, 300, True),
-        (180_000, 2000, True),
+        (80_000, 2000, True),
     ]
 
 

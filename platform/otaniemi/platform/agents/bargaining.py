@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from otaniemi.contracts.rules.orders import Step
-from otaniemi.platform.agents.auction import SlotResult
+from otaniemi.platform.agents.auction import SlotResult, clear_slots
 from otaniemi.platform.agents.home import HomeAgent
+from otaniemi.platform.agents.outlook import Outlook
 from otaniemi.platform.data.scenario import IntArray, TradingDay
 from otaniemi.platform.forecast import Kind
 
@@ -31,6 +32,10 @@ CALLS: Mapping[Kind, tuple[Call, ...]] = {
     "realistic": (Call(5, False, 0.5),),
 }
 """The calls of sessions 0, 1, ...; with forecast errors half is left to the last call."""
+
+
+LOOK_AHEAD = Call(3, True, 1.0)
+"""How homes find out what to expect of the day's calls before they agree in other forms."""
 
 
 def start_prices(day: TradingDay) -> IntArray:
@@ -68,6 +73,32 @@ def bargain(
             cleared = _clamped(day, announced, indicate(books))
             announced = cleared if round_ == 0 else (announced + cleared) // 2
     return books, announced
+
+
+def look_ahead(agents: Sequence[HomeAgent], known: int, kind: Kind) -> None:
+    """Let the homes bargain without effect, and expect of the day's calls what would come of it."""
+    day = agents[0].day
+    books, announced = bargain(
+        agents, LOOK_AHEAD, known, start_prices(day), lambda books: clear_slots(books)[0]
+    )
+    results, fills = clear_slots(books)
+    prices, share = _clamped(day, announced, results), CALLS[kind][0].share
+    for agent, taken in zip(agents, fills, strict=True):
+        binding = np.zeros(day.slots, np.int64)
+        for step, wh, _ in taken:
+            binding[step.slot - day.first_slot] += int(share * wh) * (1 if step.buy else -1)
+        agent.outlook = Outlook(prices, binding)
+
+
+def expected_prices(agents: Sequence[HomeAgent]) -> IntArray:
+    """Local prices that the homes expect, shape (slots,): of calls, else the middle. [micro-token/kWh]"""
+    outlook = agents[0].outlook
+    return start_prices(agents[0].day) if outlook is None else outlook.price_micro
+
+
+def mean_price(prices: IntArray, wh: IntArray) -> int:
+    """Price of a profile, both of shape (slots,). [micro-token/kWh]"""
+    return int((prices * wh).sum()) // int(wh.sum())
 
 
 def _clamped(day: TradingDay, announced: IntArray, results: Mapping[int, SlotResult]) -> IntArray:

@@ -27,9 +27,12 @@ def simulate(
     start: options.Start = None,
     forecast: options.Forecast = options.ForecastKind.REALISTIC,
     forms: Annotated[
-        str,
-        typer.Option(help="With commas between: call, continuous, package, bilateral, block, sealed, dutch."),
-    ] = "call",
+        str | None,
+        typer.Option(
+            help="Forms of trading with commas between (all): call, continuous, package, bilateral, block, "
+            "sealed, dutch."
+        ),
+    ] = None,
     chain: Annotated[str, typer.Option(help="embedded, anvil, or the URL of a node.")] = "embedded",
     out: Annotated[
         Path | None, typer.Option(help="Where the run goes; default the next free runs/NNN.")

@@ -68,14 +68,16 @@ def scenario_of(settings: ScenarioSettings) -> Scenario:
     )
 
 
-def forms_of(text: str) -> frozenset[Form]:
-    """The forms of a list such as `call,package`.
+def forms_of(text: str | None) -> frozenset[Form]:
+    """The forms of a list such as `call,package`, all without one: homes use those that pay on a day.
 
     Raises
     ------
     SettingsError
         A name is no form.
     """
+    if text is None:
+        return frozenset(Form)
     names = [name.strip().lower() for name in text.split(",")]
     valid = {form.name.lower(): form for form in Form}
     for name in names:

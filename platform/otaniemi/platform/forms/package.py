@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otaniemi.contracts.chain.forms.packages import PackagePublished
-from otaniemi.contracts.rules.calendar import day_of_slot, tariff_deadline
+from otaniemi.contracts.rules.calendar import tariff_deadline
 from otaniemi.contracts.rules.packages import HomePackages
 from otaniemi.contracts.rules.price_packages import PackageTerms
-from otaniemi.platform.agents.forms.package import STANDARD, Choice, choose_package, packages_of, retail_range
-from otaniemi.platform.agents.house import choose, expected_house
-from otaniemi.platform.clock import Timeline
-from otaniemi.platform.data.scenario import Scenario, TradingDay
+from otaniemi.platform.agents.forms.package import STANDARD, Choice, choose_packages, in_effect, retail_range
+from otaniemi.platform.data.scenario import TradingDay
 from otaniemi.platform.forecast import Kind, forecaster
 from otaniemi.platform.live_day import LiveDay
 from otaniemi.platform.services.exchange import Exchange
@@ -28,14 +26,6 @@ def publish(exchange: Exchange, offers: Mapping[str, PackageTerms]) -> dict[str,
         exchange.packages.tell_name(name)
     published = [event.package for event in found if isinstance(event, PackagePublished)]
     return dict(zip(offers, published, strict=True))
-
-
-def offer_range(exchange: Exchange, scenario: Scenario, timeline: Timeline) -> None:
-    """Have the retailer publish its range for the days of a scenario, for whoever lives there or joins."""
-    rules, first = exchange.gateway.rules, day_of_slot(exchange.gateway.rules, scenario.first_slot)
-    where = exchange.gateway.community, exchange.gateway.product, first, first + scenario.days - 1
-    offers = retail_range(scenario.day(0), *where)
-    timeline.at(tariff_deadline(rules, first) - PUBLISH_LEAD, publish, exchange, offers)
 
 
 class PackageTrading:
@@ -63,9 +53,7 @@ class PackageTrading:
 
     def on(self, day: TradingDay) -> list[list[HomePackages] | None]:
         """What the homes' packages mean on a day, None where a home has the standard tariff."""
-        return [
-            None if choice == STANDARD else packages_of(choice, self._offers, day) for choice in self.choices
-        ]
+        return in_effect(self.choices, self._offers, day)
 
     def _publish(self) -> None:
         first = self._days[0]
@@ -75,9 +63,7 @@ class PackageTrading:
         first = self._days[0]
         data = first.outcome.data
         forecasts = forecaster(data, self._kind, self._seed)
-        for home in range(len(first.wallets)):
-            house = expected_house(data, home, forecasts, first.known)
-            self.choices[home] = choose_package(house, choose(house), data, self._offers)
+        self.choices = choose_packages(data, forecasts, first.known, self._offers)
         contract = first.exchange.gateway.contracts.price_packages
         first.send(
             [

@@ -98,7 +98,7 @@ def _forms(record: RunRecord) -> str:
         rows.append(f"<tr><td>{escape(row['forms'].replace('+', ', '))}</td>{numbers}</tr>")
     return section(
         "The forms of trading side by side",
-        "The first day again in each form alone and in all together, by the chain's rules in memory. What a package "
+        "The first day again in each form alone, by the chain's rules in memory, and as it was traded. What a package "
         "takes from the retailer is no gain of both together. Solar energy used here is what was not given to the grid "
         "beyond trades. A Gini coefficient of 0 means that all homes gain alike.",
         chart("mechanisms", "Gain of each choice of forms in EUR")

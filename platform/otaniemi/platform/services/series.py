@@ -69,10 +69,14 @@ class SeriesService:
         self._contract = gateway.contracts.block_series
 
     def list_series(self, wanted: Iterable[Series]) -> list[int]:
-        """Create series and give each its mark, if there is a reference report; their numbers."""
-        found = self._gateway.send([(self._admin, self._contract.create(terms)) for terms in wanted])
+        """Create series where they are not listed yet, and mark them if there is a reference report; their numbers."""
+        wanted = list(wanted)
+        listed = {state.terms: state.series for state in self.all_series()}
+        missing = [terms for terms in wanted if terms not in listed]
+        found = self._gateway.send([(self._admin, self._contract.create(terms)) for terms in missing])
+        listed |= {event.terms: event.series for event in found if isinstance(event, SeriesCreated)}
         self._mark()
-        return [event.series for event in found if isinstance(event, SeriesCreated)]
+        return [listed[terms] for terms in wanted]
 
     def series(self, number: int) -> SeriesState:
         """One series.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from otaniemi.platform.agents.bargaining import local_bounds
+from otaniemi.platform.agents.bargaining import expected_prices, mean_price
 from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
 from otaniemi.platform.agents.forms.lots import window
 from otaniemi.platform.agents.forms.quotes import Quote, shaded
@@ -19,13 +19,12 @@ MOST_LOTS = 8
 def quotes(agents: Sequence[HomeAgent], known: int, hours: tuple[int, int]) -> list[Quote]:
     """What the homes would trade of a series.
 
-    A home keeps half of its gain against the middle of the useful local prices: it quotes midway.
+    A home keeps half of its gain against the local prices that it expects: it quotes midway.
     """
     day = agents[0].day
     wh = window(day, *hours, LOT_WATT)
     total = int(wh.sum())
-    low, high = local_bounds(day)
-    middle = int(((low + high) * wh).sum()) // (2 * total)
+    middle = mean_price(expected_prices(agents), wh)
     found = []
     for home, agent in enumerate(agents):
         worth = [

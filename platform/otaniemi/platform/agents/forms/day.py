@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from otaniemi.contracts.rules.packages import HomePackages
 from otaniemi.contracts.rules.positions import Form
-from otaniemi.platform.agents.bargaining import CALLS, bargain, start_prices
-from otaniemi.platform.agents.forms import bilateral, block, continuous, dutch, sealed
+from otaniemi.platform.agents.bargaining import CALLS, bargain, look_ahead, start_prices
+from otaniemi.platform.agents.forms import AHEAD, bilateral, block, continuous, dutch, sealed
 from otaniemi.platform.agents.forms.deals import Deal, take
 from otaniemi.platform.agents.forms.local import awarded, first_come, matched, one_slot
 from otaniemi.platform.agents.forms.lots import window
-from otaniemi.platform.agents.forms.package import STANDARD, choose_package, packages_of, retail_range
+from otaniemi.platform.agents.forms.package import choose_packages, in_effect, retail_range
 from otaniemi.platform.agents.home import HomeAgent
-from otaniemi.platform.agents.house import choose, expected_house
 from otaniemi.platform.agents.record import Fill
 from otaniemi.platform.agents.trading import (
     DAY_AHEAD_S,
     LAST_CALL,
     LAST_CALL_S,
+    NOMINATION_S,
     LocalVenue,
     home_agents,
     nominate_and_deliver,
@@ -58,41 +57,62 @@ class FormsDay:
 def trade_in_forms(day: TradingDay, forecaster: Forecaster, kind: Kind, forms: frozenset[Form]) -> FormsDay:
     """Trade, nominate and deliver a whole day in ``forms``, in the order in which they come."""
     known = known_at(0, DAY_AHEAD_S, day.slot_seconds)
-    announced = start_prices(day)
-    local = announced if forms & {Form.CALL, Form.CONTINUOUS} else None
-    packages = _packages(day, forecaster, known) if Form.PACKAGE in forms else None
+    local = start_prices(day) if forms & {Form.CALL, Form.CONTINUOUS} else None
+    packages = None
+    if Form.PACKAGE in forms:
+        offers = retail_range(day, community=1, carrier=0, first_day=1, last_day=1)
+        packages = in_effect(choose_packages(day, forecaster, known, offers), offers, day)
     traded = FormsDay(home_agents(day, forecaster, known, local, packages))
     agents = traded.agents
+    if Form.CALL in forms and forms & AHEAD:
+        look_ahead(agents, known, kind)
     for form, trade in _DAY_AHEAD.items():
         if form in forms:
             trade(traded, known)
     venue = LocalVenue()
     if Form.CALL in forms:
+        announced = start_prices(day)
         for session, call in enumerate(CALLS[kind]):
             books, announced = bargain(agents, call, known, announced, lambda books: venue.indicate(0, books))
             traded.call(venue.trade(session, books))
-    for slot in range(day.slots):
-        if Form.CONTINUOUS in forms:
-            quotes = continuous.quotes(
-                agents, slot, known_at(slot, continuous.CONTINUOUS_S, day.slot_seconds)
-            )
-            traded.take(matched(Form.CONTINUOUS, quotes, one_slot(day.slots, slot)))
-        if Form.CALL in forms:
-            late = known_at(slot, LAST_CALL_S, day.slot_seconds)
-            traded.call(venue.trade(LAST_CALL, [agent.last_call(slot, late) for agent in agents]))
-        nominate_and_deliver(agents, slot)
+    for act, slot in _by_time(day, forms):
+        act(traded, slot)
     return traded
 
 
-def _packages(day: TradingDay, forecaster: Forecaster, known: int) -> list[list[HomePackages] | None]:
-    """What every home takes of the retailer's range, None where that is nothing."""
-    offers = retail_range(day, community=1, carrier=0, first_day=1, last_day=1)
-    chosen: list[list[HomePackages] | None] = []
-    for home in range(len(day.homes)):
-        house = expected_house(day, home, forecaster, known)
-        choice = choose_package(house, choose(house), day, offers)
-        chosen.append(None if choice == STANDARD else packages_of(choice, offers, day))
-    return chosen
+def _by_time(
+    day: TradingDay, forms: frozenset[Form]
+) -> Iterator[tuple[Callable[[FormsDay, int], None], int]]:
+    """What the homes do for every slot: corrections come before earlier slots are nominated."""
+    acts = [(NOMINATION_S, _nominate)]
+    if Form.CALL in forms:
+        acts.append((LAST_CALL_S, _last_call))
+    if Form.CONTINUOUS in forms:
+        acts.append((continuous.CONTINUOUS_S, _correct))
+    gates = [
+        (slot * day.slot_seconds - lead, slot, number)
+        for slot in range(day.slots)
+        for number, (lead, _) in enumerate(acts)
+    ]
+    for _, slot, number in sorted(gates):
+        yield acts[number][1], slot
+
+
+def _correct(traded: FormsDay, slot: int) -> None:
+    day = traded.agents[0].day
+    known = known_at(slot, continuous.CONTINUOUS_S, day.slot_seconds)
+    quotes = continuous.quotes(traded.agents, slot, known)
+    traded.take(matched(Form.CONTINUOUS, quotes, one_slot(day.slots, slot)))
+
+
+def _last_call(traded: FormsDay, slot: int) -> None:
+    known = known_at(slot, LAST_CALL_S, traded.agents[0].day.slot_seconds)
+    books = [agent.last_call(slot, known) for agent in traded.agents]
+    traded.call(LocalVenue().trade(LAST_CALL, books))
+
+
+def _nominate(traded: FormsDay, slot: int) -> None:
+    nominate_and_deliver(traded.agents, slot)
 
 
 def _contracts(traded: FormsDay, known: int) -> None:

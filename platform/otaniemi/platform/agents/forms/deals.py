@@ -63,7 +63,7 @@ def take(agents: Sequence[HomeAgent], deals: Iterable[Deal]) -> None:
 
 
 def lots_worth(agent: HomeAgent, known: int, lot_wh: IntArray, most: int) -> list[int]:
-    """What each further lot is worth to a home, falling from lot to lot. [nano-token]
+    """What each further lot is worth to a home that would take it, falling from lot to lot. [nano-token]
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def lots_worth(agent: HomeAgent, known: int, lot_wh: IntArray, most: int) -> lis
     most : int
         Number of lots to value.
     """
+    fitting = agent.most_lots(known, lot_wh)
+    most = most if fitting is None else min(most, fitting)
     total = [0, *agent.worth(known, [lot_wh * number for number in range(1, most + 1)])]
     worth: list[int] = np.minimum.accumulate(np.diff(total)).tolist()
     return worth

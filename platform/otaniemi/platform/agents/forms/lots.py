@@ -9,7 +9,7 @@ import numpy as np
 
 from otaniemi.contracts.rules.calendar import Source
 from otaniemi.contracts.rules.lots import Lots as LotTerms
-from otaniemi.platform.agents.bargaining import local_bounds
+from otaniemi.platform.agents.bargaining import expected_prices, local_bounds, mean_price
 from otaniemi.platform.agents.forms.deals import ask_price, bid_price, lots_worth
 from otaniemi.platform.agents.home import HomeAgent
 from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
@@ -73,15 +73,16 @@ def best_lots(
 ) -> Lots | None:
     """Lots of the home among ``sellers`` that can give the first one cheapest; None where it pays nobody.
 
-    It sells as many as cost it less than the middle of the useful local prices.
+    It sells as many as cost it less than the local prices that it expects.
     """
     total = int(wh.sum())
-    ceiling, middle = _prices(agents[0].day, wh)
+    ceiling = mean_price(local_bounds(agents[0].day)[1], wh)
+    middle = mean_price(expected_prices(agents), wh)
     asks = {
         home: [ask_price(-nano, total) for nano in lots_worth(agents[home], known, -wh, MOST_LOTS)]
         for home in sellers
     }
-    seller = min(asks, key=lambda home: (asks[home][0], home), default=None)
+    seller = min((home for home in asks if asks[home]), key=lambda home: (asks[home][0], home), default=None)
     if seller is None:
         return None
     lots = sum(price <= middle for price in asks[seller])
@@ -95,11 +96,3 @@ def prices_bid(agent: HomeAgent, known: int, offered: Lots) -> list[int]:
     total = int(offered.wh.sum())
     worth = lots_worth(agent, known, offered.wh, offered.lots)
     return [bid_price(nano, total) - agent.day.local_fee_micro for nano in worth]
-
-
-def _prices(day: TradingDay, wh: IntArray) -> tuple[int, int]:
-    """Highest useful local price of the profile, and the middle of the useful ones. [micro-token/kWh]"""
-    low, high = local_bounds(day)
-    total = int(wh.sum())
-    highest = int((high * wh).sum()) // total
-    return highest, (highest + int((low * wh).sum()) // total) // 2

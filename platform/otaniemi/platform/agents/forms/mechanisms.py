@@ -10,7 +10,8 @@ import numpy as np
 
 from otaniemi.contracts.rules.positions import Form
 from otaniemi.contracts.rules.units import eur_of_nano
-from otaniemi.platform.agents.forms.day import FormsDay, trade_in_forms
+from otaniemi.platform.agents.forms.day import trade_in_forms
+from otaniemi.platform.agents.record import HomeRecord
 from otaniemi.platform.agents.yardsticks import homes_alone
 from otaniemi.platform.data.scenario import TradingDay
 from otaniemi.platform.forecast import Forecaster, Kind
@@ -98,10 +99,16 @@ def compare(
     done : callable
         Told of each choice once it was traded.
     """
-    alone = tuple([record.cost_nano() for record in homes_alone(day, forecaster)])
+    by_themselves = homes_alone(day, forecaster)
+    alone = tuple([record.cost_nano() for record in by_themselves])
     outcomes = []
     for forms in wanted:
-        outcomes.append(_outcome(day, forms, trade_in_forms(day, forecaster, kind, forms), alone))
+        records, trades, wh = by_themselves, 0, 0
+        if forms:
+            traded = trade_in_forms(day, forecaster, kind, forms)
+            records = [agent.record for agent in traded.agents]
+            trades, wh = sum(traded.trades.values()), sum(traded.wh.values())
+        outcomes.append(outcome_of(day, forms, records, alone, trades, wh))
         done(forms)
     return outcomes
 
@@ -136,22 +143,29 @@ def gini(values: Sequence[float]) -> float:
 
 def name(forms: frozenset[Form]) -> str:
     """How a choice of forms is called in tables."""
+    if forms == frozenset(Form):
+        return "all"
     return "+".join(form.name.lower() for form in sorted(forms)) or "none"
 
 
-def _outcome(
-    day: TradingDay, forms: frozenset[Form], traded: FormsDay, alone: tuple[int, ...]
+def outcome_of(
+    day: TradingDay,
+    forms: frozenset[Form],
+    records: Sequence[HomeRecord],
+    alone_nano: tuple[int, ...],
+    trades: int,
+    traded_wh: int,
 ) -> MechanismOutcome:
-    records = [agent.record for agent in traded.agents]
+    """What a day came to for the homes of ``records``."""
     return MechanismOutcome(
         forms=forms,
-        alone_nano=alone,
+        alone_nano=alone_nano,
         cost_nano=tuple([record.cost_nano() for record in records]),
         retailer_nano=sum(record.cost_nano() - record.standard_cost_nano() for record in records),
         pv_wh=int(day.pv_wh.sum()),
         fed_in_wh=sum(int(np.maximum(record.trade_wh - record.meter_wh, 0).sum()) for record in records),
-        trades=sum(traded.trades.values()),
-        traded_wh=sum(traded.wh.values()),
+        trades=trades,
+        traded_wh=traded_wh,
     )
 
 

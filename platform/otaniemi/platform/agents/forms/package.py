@@ -5,7 +5,7 @@ Retailer and homes expect the spot prices of the days as they will be published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
@@ -16,8 +16,9 @@ from otaniemi.contracts.rules.units import NANO_PER_TOKEN
 from otaniemi.optimizer.house import House, Tariff
 from otaniemi.optimizer.program.choices import Choices
 from otaniemi.optimizer.trading.home_model import HomeModel
-from otaniemi.platform.agents.house import eur, planned_day
+from otaniemi.platform.agents.house import choose, eur, expected_house, planned_day
 from otaniemi.platform.data.scenario import HOUR, IntArray, TradingDay
+from otaniemi.platform.forecast import Forecaster
 
 DISCOUNT = 5_000
 """Off the margin of the standard tariff, for those who pay the daily fee. [micro-token/kWh]"""
@@ -25,8 +26,8 @@ DAILY_FEE = 30_000_000
 """Of the package that follows the spot price. [nano-token]"""
 RISK_PERCENT = 15
 """Onto the prices of bands and off those of flat feed-in: who can shift its energy takes the cheap side of a mean."""
-BAND_HOURS = 7, 22
-"""Where night ends and evening begins."""
+BANDS = 5
+"""Parts of the day with a price of their own."""
 PLACES = 1_000
 """Homes that can have a package, for whoever joins the community."""
 WORTHWHILE = 5_000_000
@@ -49,13 +50,13 @@ def retail_range(
 ) -> Mapping[str, PackageTerms]:
     """What the retailer publishes for the trading days from ``first_day`` to ``last_day``, by name.
 
-    "spot": the spot price and a margin lower than the standard one, for a daily fee. "bands": night, day and evening,
-    each at the mean of its standard prices and a premium for the risk. "sun": a flat price for feed-in, the mean of
-    the standard ones less such a premium.
+    "spot": the spot price and a margin lower than the standard one, for a daily fee. "bands": a price for every part
+    of the day, the mean of its standard prices and a premium for the risk. "sun": a flat price for feed-in, the mean
+    of the standard ones less such a premium.
     """
     prices, per_hour = day.prices, HOUR // day.slot_seconds
     margin = int((prices.import_micro - prices.spot_micro).min()) - DISCOUNT
-    edges = [0, *(hour * per_hour for hour in BAND_HOURS), day.slots]
+    edges = [hour * per_hour for hour in _edges(prices.import_micro[::per_hour])]
     bands = tuple(
         [
             Band(end, _mean(prices.import_micro[start:end]) * (100 + RISK_PERCENT) // 100)
@@ -108,6 +109,21 @@ def choose_package(
     return best if costs[best] + WORTHWHILE <= costs[STANDARD] else STANDARD
 
 
+def choose_packages(
+    day: TradingDay, forecaster: Forecaster, known: int, offers: Mapping[str, PackageTerms]
+) -> list[Choice]:
+    """The packages of every home of a day when ``known`` slots have ended."""
+    houses = [expected_house(day, home, forecaster, known) for home in range(len(day.homes))]
+    return [choose_package(house, choose(house), day, offers) for house in houses]
+
+
+def in_effect(
+    choices: Iterable[Choice], offers: Mapping[str, PackageTerms], day: TradingDay
+) -> list[list[HomePackages] | None]:
+    """What the homes' choices mean on a day, None where a home has the standard tariff."""
+    return [None if choice == STANDARD else packages_of(choice, offers, day) for choice in choices]
+
+
 def packages_of(choice: Choice, offers: Mapping[str, PackageTerms], day: TradingDay) -> list[HomePackages]:
     """What a choice means in every slot of a day."""
     cap = 2**31 - 1
@@ -121,6 +137,29 @@ def packages_of(choice: Choice, offers: Mapping[str, PackageTerms], day: Trading
         fee = sum(terms.daily_fee for terms in chosen if terms) if slot == 0 else 0
         found.append(HomePackages(supply, feed_in, fee))
     return found
+
+
+def _edges(hourly: IntArray) -> tuple[int, ...]:
+    """Hours at which `BANDS` parts of the day begin, and its end: those within which prices differ least.
+
+    A price that hid dear hours among cheap ones would be taken by the homes that need the dear ones, and would let
+    them pass by neighbours who have energy for less than those hours cost.
+    """
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, (0,))}
+    for _ in range(BANDS):
+        best = {
+            end: min(
+                (
+                    best[start][0] + float(hourly[start:end].var()) * (end - start),
+                    (*best[start][1], end),
+                )
+                for start in best
+                if start < end
+            )
+            for end in range(1, hourly.size + 1)
+            if min(best) < end
+        }
+    return best[hourly.size][1]
 
 
 def _mean(prices: IntArray) -> int:
