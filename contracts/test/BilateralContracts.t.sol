@@ -8,6 +8,7 @@ import {MeterProof} from "../src/types/Evidence.sol";
 import {BilateralContracts} from "../src/markets/BilateralContracts.sol";
 import {Form} from "../src/types/Form.sol";
 import {Agreement} from "../src/types/Position.sol";
+import {Rules} from "../src/types/Rules.sol";
 import {DigestWallet} from "./support/DigestWallet.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
@@ -419,6 +420,27 @@ contract BilateralContractsTest is Town {
         vm.prank(_ownerOf(BUYER));
         deals.claimDefault(terms, DAY, "", BUYER);
         vm.assertEq(accounts.freeOf(BUYER), FUNDS + FEE);
+    }
+
+    function test_on_a_day_that_the_community_does_not_take_nobody_is_in_default() public {
+        BilateralTerms memory terms = _profile(1);
+        _conclude(terms);
+        vm.prank(_ownerOf(SELLER));
+        accounts.requestWithdrawal(SELLER, FUNDS - FEE);
+        vm.prank(ADMIN);
+        communities.closeDay(COMMUNITY, DAY);
+        vm.warp(DAY_START - 1 hours);
+        _refuses(_ownerOf(BUYER), abi.encodeWithSelector(IPositions.ClosedDay.selector, COMMUNITY, DAY));
+        deals.claimDefault(terms, DAY, "", BUYER);
+        Rules memory rules = _rules();
+        rules.connectionLimitWh = 699;
+        vm.prank(ADMIN);
+        communities.change(COMMUNITY, DAY + 10, rules, _sessions(), _reporters());
+        vm.warp(DAY_START + 10 * 86_400 - 1 hours);
+        _refuses(
+            _ownerOf(BUYER), abi.encodeWithSelector(IBilateralContracts.NothingToDeliver.selector, DAY + 10)
+        );
+        deals.claimDefault(terms, DAY + 10, "", BUYER);
     }
 
     function test_who_can_pay_is_in_no_default() public {

@@ -8,6 +8,7 @@ import {BlockDeal, BlockTrade, IBlockSeries} from "../src/interfaces/IBlockSerie
 import {Limit, SignedLimit} from "../src/interfaces/IContinuousMarket.sol";
 import {IPositions} from "../src/interfaces/IPositions.sol";
 import {Form} from "../src/types/Form.sol";
+import {Rules} from "../src/types/Rules.sol";
 import {Agreement} from "../src/types/Position.sol";
 import {Series} from "../src/types/Series.sol";
 import {ContinuousTown} from "./support/ContinuousTown.sol";
@@ -405,6 +406,33 @@ contract BlockSeriesTest is ContinuousTown {
         blocks.deliver(deal, FIRST);
     }
 
+    function test_a_day_that_the_community_does_not_take_is_no_sides_failure() public {
+        uint64 deal = _trade();
+        _empty(SELLER, 0);
+        vm.prank(ADMIN);
+        communities.closeDay(COMMUNITY, FIRST);
+        vm.warp(_until(FIRST) - 1);
+        vm.expectRevert(abi.encodeWithSelector(IPositions.ClosedDay.selector, COMMUNITY, FIRST));
+        blocks.deliver(deal, FIRST);
+        vm.assertEq(blocks.dealOf(deal).nextDay, FIRST);
+        vm.warp(_from(FIRST + 1));
+        _fund(SELLER, 10e6);
+        blocks.deliver(deal, FIRST + 1);
+    }
+
+    function test_a_day_of_less_connection_than_was_traded_is_no_sides_failure() public {
+        series = _createSeries(EVERY_DAY, DAY + 8, DAY + 9);
+        uint64 deal = _marked();
+        Rules memory rules = _rules();
+        rules.connectionLimitWh = 299;
+        vm.prank(ADMIN);
+        communities.change(COMMUNITY, DAY + 9, rules, _sessions(), _reporters());
+        _empty(SELLER, 0);
+        vm.warp(_until(DAY + 9) - 1);
+        vm.expectRevert(abi.encodeWithSelector(IBlockSeries.QuantityOutOfRange.selector, 3, 300));
+        blocks.deliver(deal, DAY + 9);
+    }
+
     function test_nobody_leaves_a_deal_by_filling_the_other_sides_day() public {
         uint64 deal = _trade();
         _mark(series, DAY + 1, PRICE + 6000);
@@ -585,6 +613,11 @@ contract BlockSeriesTest is ContinuousTown {
     }
 
     /// @dev Takes an account's free money away but for `left`.
+    function _marked() private returns (uint64) {
+        _mark(series, DAY + 1, PRICE);
+        return _trade();
+    }
+
     function _empty(uint32 account, uint256 left) private {
         uint256 free = accounts.freeOf(account);
         if (free <= left) return;

@@ -104,7 +104,7 @@ interface IBilateralContracts {
     error OutsideWindow(uint256 from, uint256 until);
     /// @notice The day or slot was delivered already.
     error AlreadyDelivered(uint256 dayOrSlot);
-    /// @notice Nothing is to be delivered: no surplus, or curtailed.
+    /// @notice Nothing is to be delivered: no surplus, curtailed, or beyond what the rules allow by now.
     error NothingToDeliver(uint256 dayOrSlot);
     /// @notice These are not the reported reference prices of the day.
     error WrongPrices(uint32 day);

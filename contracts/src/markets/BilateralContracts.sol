@@ -317,6 +317,8 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
     {
         deal = _due(terms, day, day);
         rules = _communities.rulesAt(terms.community, day);
+        // What the community does not take is no party's default, see [16].
+        if (_communities.closed(terms.community, day)) revert IPositions.ClosedDay(terms.community, day);
         uint256 start = uint256(dayStart(day, rules.utcOffset));
         uint256 from = start - lead;
         if (terms.spot) {
@@ -391,7 +393,9 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         // Communities takes only slots that divide a day.
         // slither-disable-next-line divide-before-multiply
         uint256 slots = DAY / rules.slotSeconds;
-        if (terms.profile.length != 4 * slots) revert NothingToDeliver(day);
+        if (terms.profile.length != 4 * slots || (rules.products >> terms.product) & 1 == 0) {
+            revert NothingToDeliver(day);
+        }
         uint256 first = uint256(dayStart(day, rules.utcOffset)) / rules.slotSeconds;
         uint256[] memory wh = _uncurtailed(terms, day, first, slots);
         parts = new Agreement[](slots);
@@ -414,6 +418,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
             // Slots of the day, each energy read from 4 bytes.
             Agreement memory part = _agreement(terms, deal, price, uint32(first + i), end - i);
             for (uint256 j = i; j < end; ++j) {
+                if (wh[j] > rules.connectionLimitWh) revert NothingToDeliver(day);
                 part.wh[j - i] = uint32(wh[j]);
             }
             parts[count++] = part;

@@ -178,6 +178,7 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         Delivery memory delivery = _next(series, terms.nextDay);
         if (delivery.day != day || day > series.lastDay) revert NotDeliverable(deal, day);
         if (block.timestamp < delivery.from) revert OutsideWindow(delivery.from, delivery.until);
+        _requireDeliverable(series, terms.lots, delivery);
         // Days that lapsed give their part of the margins back as well.
         uint256 before = series.deliveries(terms.nextDay);
         uint256 left = series.deliveries(uint256(day) + 1);
@@ -352,6 +353,17 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         // forge-lint: disable-next-line(unsafe-typecast)
         _accounts.credit(abi.encodePacked(account, uint64(nano)));
         emit MarginMoved(deal, account, -int256(nano));
+    }
+
+    /// @dev What the community does not take is no side's failure, see [13].
+    function _requireDeliverable(Series memory series, uint32 lots, Delivery memory delivery) private view {
+        if (_communities.closed(series.community, delivery.day)) {
+            revert IPositions.ClosedDay(series.community, delivery.day);
+        }
+        uint256 wh = uint256(lots) * series.lotWh;
+        if (wh > delivery.rules.connectionLimitWh || delivery.rules.products & 1 == 0) {
+            revert QuantityOutOfRange(lots, wh);
+        }
     }
 
     /// @dev Whether a side cannot take the day's position, even with the margin that it gets back, and what it needs.

@@ -333,6 +333,12 @@ def test_only_who_cannot_pay_is_in_default(desk: Desk) -> None:
         _opened(Form.BLOCK, 1, LEFT, HOST, 0, FIRST, 1).agreement.side(True)
     ] * 512
     assert full.hear(START - GRACE, default) == []
+    shut = Desk.open()
+    shut.hear(NOW, CONCLUDED)
+    shut.state.ledger.request_withdrawal(LEFT, shut.state.ledger.free[LEFT])
+    shut.state.closed.add((1, DAY))
+    (why,) = shut.hear(START - GRACE, default)
+    assert why == f"calls account {LEFT} in default of day {DAY}, which is closed"
 
 
 @pytest.mark.parametrize(

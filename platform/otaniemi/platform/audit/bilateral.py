@@ -107,6 +107,8 @@ class BilateralDeals:
         if not max(opens, ends - GRACE) <= step.time < ends:
             yield f"calls account {event.account} in default of slot {event.slot} at {step.time}"
         if terms.profile:
+            if (terms.community, day) in self._state.closed:
+                yield f"calls account {event.account} in default of day {day}, which is closed"
             runs = self._runs(deal, day, rules)
             need = sum(lock(rules, event.account == terms.buyer, run.price, sum(run.wh)) for run in runs)
             free = self._state.ledger.free[event.account]

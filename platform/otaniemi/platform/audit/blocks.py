@@ -148,7 +148,8 @@ class BlockDeals:
         terms = self._terms(deal.series)
         need = lock(rules, account == deal.buyer, deal.price, sum(self._energies(deal, day, rules)))
         full = len(self._state.positions[terms.community, terms.product, account, day]) >= MAX_POSITIONS
-        due = now >= block_series.delivery_window(terms, rules, day).due
+        taken = (terms.community, day) not in self._state.closed
+        due = taken and now >= block_series.delivery_window(terms, rules, day).due
         return due and (full or self._state.ledger.free[account] < need)
 
     def _energies(self, deal: blocks.BlockTraded, day: int, rules: Rules) -> tuple[int, ...]:
