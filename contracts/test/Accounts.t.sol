@@ -8,7 +8,7 @@ import {Accounts} from "../src/core/Accounts.sol";
 import {IAccounts, Module} from "../src/interfaces/IAccounts.sol";
 import {Amounts} from "../src/libraries/Amounts.sol";
 import {LockRequests} from "../src/libraries/LockRequests.sol";
-import {AccountHot} from "../src/types/AccountWords.sol";
+import {AccountHot, AccountKey} from "../src/types/AccountWords.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
@@ -225,6 +225,17 @@ contract AccountsTest is Town {
         accounts.deposit(HOME, 0);
         vm.expectRevert(abi.encodeWithSelector(IAccounts.NotOwner.selector, OTHER, _ownerOf(HOME)));
         accounts.revokeDeviceKey(OTHER);
+    }
+
+    function test_the_words_of_an_account_say_what_its_views_say() public {
+        vm.prank(_ownerOf(HOME));
+        accounts.setDeviceKey(HOME, address(7));
+        (AccountKey key, AccountHot hot) = accounts.words(HOME);
+        vm.assertEq(key.orderKey(), address(7));
+        vm.assertEq(AccountKey.unwrap(key), AccountKey.unwrap(accounts.keyOf(HOME)));
+        vm.assertEq(hot.free(), accounts.freeOf(HOME));
+        // Nano-token are thousandths of what the token counts.
+        vm.assertEq(token.decimals(), 6);
     }
 
     function test_bytes_that_are_no_amounts_move_nothing() public {
