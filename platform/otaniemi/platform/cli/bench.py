@@ -157,7 +157,7 @@ def _show_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(*(name.replace("_", " ") for name in rows[0]), title=title)
+    table = Table(*(name.replace("_", "\n") for name in rows[0]), title=title)
     for row in rows:
         table.add_row(*map(_cell, row.values()))
     console.print(table)
