@@ -263,7 +263,9 @@ contract Schedules is ISchedules, EIP712 {
 
     /// @dev Accounts of the entries of a batch, 4 bytes each.
     function _accountsOf(bytes calldata nominations) private pure returns (bytes memory accounts) {
-        // Every entry takes at least its head and its signature; one word more, as whole words are written.
+        // Every entry takes at least its head and its signature, what is left over is none; one word more, as whole words
+        // are written.
+        // slither-disable-next-line divide-before-multiply
         accounts = new bytes(nominations.length / (HEAD_BYTES + SIGNATURE_BYTES) * 4 + 32);
         (uint256 count, uint256 pos) = (0, 0);
         while (pos < nominations.length) {
