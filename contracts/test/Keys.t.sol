@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 
 import {Communities} from "../src/core/Communities.sol";
@@ -230,6 +231,30 @@ contract KeysTest is Town {
         vm.prank(ADMIN);
         communities.reopenDay(COMMUNITY, DAY);
         _place(_market(1), OTHER, 90_000, 500, false, 1);
+    }
+
+    /// @dev The hand-over of docs/guides/operator.md.
+    function test_who_took_over_from_the_founder_announces_two_days_ahead() public {
+        address successor = address(0xA2);
+        vm.startPrank(ADMIN);
+        communities.closeDay(COMMUNITY, DAY + 5);
+        manager.grantRole(0, successor, 2 days);
+        manager.renounceRole(0, ADMIN);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, ADMIN));
+        communities.reopenDay(COMMUNITY, DAY + 5);
+        vm.stopPrank();
+        bytes memory call = abi.encodeCall(Communities.reopenDay, (COMMUNITY, DAY + 5));
+        vm.startPrank(successor);
+        vm.expectPartialRevert(IAccessManager.AccessManagerNotScheduled.selector);
+        communities.reopenDay(COMMUNITY, DAY + 5);
+        manager.schedule(address(communities), call, 0);
+        vm.warp(vm.getBlockTimestamp() + 2 days - 1);
+        vm.expectPartialRevert(IAccessManager.AccessManagerNotReady.selector);
+        communities.reopenDay(COMMUNITY, DAY + 5);
+        vm.warp(vm.getBlockTimestamp() + 1);
+        communities.reopenDay(COMMUNITY, DAY + 5);
+        vm.stopPrank();
+        vm.assertTrue(!communities.closed(COMMUNITY, DAY + 5));
     }
 
     function _limit() private {
