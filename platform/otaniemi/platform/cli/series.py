@@ -235,8 +235,9 @@ def _days(view: SeriesView) -> str:
 
 
 def _hours(view: SeriesView, rules: Rules) -> str:
-    end = view.starts + dt.timedelta(seconds=view.slots * rules.slot_seconds)
-    return f"{local_time(rules, view.starts)[11:16]}-{local_time(rules, end)[11:16]}"
+    """From and to, local time; what ends with the day ends at 24:00."""
+    end = local_time(rules, view.starts + dt.timedelta(seconds=view.slots * rules.slot_seconds))[11:16]
+    return f"{local_time(rules, view.starts)[11:16]}-{'24:00' if end == '00:00' else end}"
 
 
 def _state(view: DealView, side: DealSideView, rules: Rules) -> str:
