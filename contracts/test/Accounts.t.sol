@@ -280,7 +280,7 @@ contract AccountsTest is Town {
         vm.startPrank(address(settlement));
         uint256 taken = a < 100e9 ? a : 100e9;
         bytes memory given = accounts.debit(abi.encodePacked(HOME, a));
-        vm.assertEq(uint64(bytes8(given)), taken);
+        vm.assertEq(given, abi.encodePacked(HOME, uint64(taken)));
         uint256 pot = taken;
         uint64 first = uint64(clamp(b, 0, pot));
         accounts.credit(abi.encodePacked(OTHER, first, HOME, uint64(0)));

@@ -40,7 +40,7 @@ contract CourtTest is CourtDay {
     function test_every_honest_node_on_the_way_survives_its_challenge() public {
         uint256 id = _propose(_root());
         Path memory path = _pathToRef(A, 0, 2);
-        uint256[7] memory sizes = [uint256(320), 320, 320, 164, 6 * 320, 178, 2 * 320 + 13];
+        uint256[7] memory sizes = [uint256(320), 320, 320, ACCOUNT_BYTES, 6 * 320, 178, 2 * 320 + 13];
         uint256 end = 160;
         for (uint256 i = 0; i < 6; ++i) {
             bytes memory preimage = _cut(path.nodes, end, end + (i == 4 ? 320 : sizes[i]));
@@ -126,7 +126,7 @@ contract CourtTest is CourtDay {
 
     function test_a_path_that_ends_too_early_refutes_nothing() public {
         uint256 id = _propose(_root());
-        Path memory toAccount = _shortened(_pathToAccount(A), 164);
+        Path memory toAccount = _shortened(_pathToAccount(A), ACCOUNT_BYTES);
         Path memory toLine = _shortened(_pathToLine(A, 0), LINE_BYTES);
         Path memory opened = _pathToLine(A, 0);
         LineEvidence memory evidence = _evidence(A, 0);
@@ -321,8 +321,7 @@ contract OtherDaysTest is TradingDay {
         court.challengeReference(id, path, evidence, B);
         vm.warp(BILLS_FROM + 86_400);
         settlement.finalise(id);
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         settlement.payParties(id, root.hash, root.sums);
         _creditAll(id);
         (, uint256 pot) = accounts.moduleOf(address(settlement));

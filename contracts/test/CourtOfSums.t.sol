@@ -16,8 +16,7 @@ contract CourtOfSumsTest is CourtDay {
         Path memory second = _pathToAccount(B);
         Node[] memory level = _accountNodes();
         second.accountIndex = 2;
-        second.nodes =
-            bytes.concat(_packed(_top(level)), _down(level, 2), abi.encodePacked(B, _packed(_subtree(B))));
+        second.nodes = bytes.concat(_packed(_top(level)), _down(level, 2), _opened(B));
         court.challengeOrder(id, _pathToAccount(B), second, A);
         _assertReason(id, Reason.Order);
     }
@@ -92,9 +91,9 @@ contract CourtOfSumsTest is CourtDay {
 
     function test_false_sums_fall_at_every_level() public {
         Node[] memory level = _accountNodes();
-        _sumFalls(_join(level[0], level[1]), 2, 164 + PAIR_BYTES, 3, PAIR_BYTES);
+        _sumFalls(_join(level[0], level[1]), 2, ACCOUNT_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
         for (uint256 i = 0; i < 8; ++i) {
-            _sumFalls(level[0], i, 164, 4, 164);
+            _sumFalls(level[0], i, ACCOUNT_BYTES, 4, ACCOUNT_BYTES);
         }
         level = _lineNodes(A);
         _sumFalls(_join(level[0], level[1]), 3, LINE_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
@@ -107,12 +106,36 @@ contract CourtOfSumsTest is CourtDay {
         }
     }
 
+    function test_a_false_due_or_retail_of_an_account_falls() public {
+        for (uint256 i = 0; i < 4; ++i) {
+            raised[A] = [
+                [int128(1), int128(0)],
+                [int128(0), int128(1)],
+                [int128(-1), int128(0)],
+                [int128(1), int128(-1)]
+            ][i];
+            uint256 id = _proposeAnyway();
+            _challengeSum(id, _pathToAccount(A), ACCOUNT_BYTES, 4, ACCOUNT_BYTES);
+            _assertReason(id, Reason.Sum);
+        }
+    }
+
+    function test_a_due_beyond_128_bits_falls() public {
+        // What the node can say of it are its last bits, a credit.
+        Node memory top = _subtree(A);
+        int128 most = type(int128).max;
+        claimed[top.hash] = Node(top.hash, [int128(0), most, most, 0, 0, 0, 0, 0]);
+        uint256 id = _proposeAnyway();
+        _challengeSum(id, _pathToAccount(A), ACCOUNT_BYTES, 4, ACCOUNT_BYTES);
+        _assertReason(id, Reason.Sum);
+    }
+
     function test_a_sum_that_overflows_falls() public {
         int128 most = type(int128).max - int128(int256(_uint(_line(A, 0), 62, 16)));
         (altered[0][A], altered[1][A]) = (_shifted(_line(A, 0), 62, most), _shifted(_line(A, 1), 62, 1));
         (Node memory left, Node memory right) = (_lineNode(altered[0][A]), _lineNode(altered[1][A]));
         Node memory node;
-        node.hash = keccak256(abi.encodePacked(uint8(3), _packed(left), _packed(right)));
+        node.hash = keccak256(abi.encodePacked(uint8(3), left.hash, right.hash, _sumsHash(left, right)));
         claimed[node.hash] = node;
         uint256 id = _proposeAnyway();
         _challengeSum(id, _pathToLine(A, 0), LINE_BYTES + PAIR_BYTES, 3, PAIR_BYTES);
@@ -123,9 +146,37 @@ contract CourtOfSumsTest is CourtDay {
         // Where a line should stand there are bytes of any other length, or a node.
         bytes memory strange = bytes.concat(hex"02", _line(A, 0), hex"00");
         _strangeFalls(strange);
-        _strangeFalls(bytes.concat(hex"03", new bytes(320)));
         _strangeFalls(hex"02");
         _strangeFalls("");
+    }
+
+    function test_a_node_of_another_kind_falls_as_it_is_opened() public {
+        // Where A's first line should stand there is an inner node, or an account.
+        Node[] memory level = _lineNodes(A);
+        _otherFalls(
+            _join(level[2], level[3]).hash, bytes.concat(hex"03", _packed(level[2]), _packed(level[3]))
+        );
+        _otherFalls(_accountNode(B, _subtree(B)).hash, bytes.concat(hex"04", _opened(B)));
+    }
+
+    function test_what_an_inner_node_is_hashed_from_opens_nothing() public {
+        Node[] memory level = _lineNodes(A);
+        bytes memory hashed =
+            abi.encodePacked(uint8(3), level[0].hash, level[1].hash, _sumsHash(level[0], level[1]));
+        uint256 id = _propose(_root());
+        Path memory path = _shortened(_pathToLine(A, 0), LINE_BYTES + PAIR_BYTES);
+        vm.expectRevert(ICourt.InvalidEvidence.selector);
+        court.challengeSum(id, path, hashed, B);
+        Node memory top = _subtree(A);
+        hashed = abi.encodePacked(uint8(4), _head(A, top), keccak256(_packed(top)));
+        path = _shortened(_pathToAccount(A), ACCOUNT_BYTES);
+        vm.expectRevert(ICourt.InvalidEvidence.selector);
+        court.challengeSum(id, path, hashed, B);
+        vm.prank(_ownerOf(B));
+        court.demand(id, path, B);
+        vm.expectRevert(abi.encodeWithSelector(ICourt.NotDemanded.selector, id, bytes32(0)));
+        court.answer(id, hashed, C);
+        court.answer(id, bytes.concat(hex"04", _opened(A)), C);
     }
 
     function test_an_empty_node_with_sums_falls() public {
@@ -145,7 +196,7 @@ contract CourtOfSumsTest is CourtDay {
         other.sums[lane] += 1;
         claimed[node.hash] = other;
         uint256 id = _proposeAnyway();
-        Path memory path = tag == 4 || cut == 164 + PAIR_BYTES
+        Path memory path = tag == 4 || cut == ACCOUNT_BYTES + PAIR_BYTES
             ? _pathToAccount(A)
             : cut >= LINE_BYTES && cut != REF_BYTES + PAIR_BYTES ? _pathToLine(A, 0) : _pathToRef(A, 0, 0);
         _challengeSum(id, path, cut, tag, size);
@@ -154,8 +205,13 @@ contract CourtOfSumsTest is CourtDay {
     }
 
     function _strangeFalls(bytes memory strange) private {
+        _otherFalls(keccak256(strange), strange);
+    }
+
+    /// @dev Something else stands where A's first line should.
+    function _otherFalls(bytes32 hash, bytes memory strange) private {
         Node memory node = _lineNode(_line(A, 0));
-        claimed[node.hash] = Node(keccak256(strange), node.sums);
+        claimed[node.hash] = Node(hash, node.sums);
         uint256 id = _proposeAnyway();
         court.challengeSum(id, _shortened(_pathToLine(A, 0), LINE_BYTES), strange, B);
         _assertReason(id, Reason.Sum);

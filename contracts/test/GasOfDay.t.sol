@@ -44,8 +44,7 @@ contract GasOfDayTest is TradingDay {
         vm.warp(BILLS_FROM + 86_400);
         settlement.finalise(id);
         vm.snapshotGasLastCall(GROUP, "finalise");
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         gas = vm.snapshotGasLastCall(GROUP, "debit of 64 accounts, half owe");
         settlement.payParties(id, root.hash, root.sums);
         vm.snapshotGasLastCall(GROUP, "parties");

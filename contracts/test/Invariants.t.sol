@@ -177,8 +177,7 @@ contract Player is TradingDay {
         uint256 id = _propose(root);
         vm.warp(BILLS_FROM + 86_400);
         settlement.finalise(id);
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         settlement.payParties(id, root.hash, root.sums);
         _creditAll(id);
         settled = true;

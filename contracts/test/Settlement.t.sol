@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ICourt} from "../src/interfaces/ICourt.sol";
 import {BillState, Bills, ISettlement, Payout} from "../src/interfaces/ISettlement.sol";
 import {BillTree} from "../src/libraries/BillTree.sol";
@@ -50,8 +51,7 @@ contract SettlementTest is TradingDay {
             before[i] = int256(accounts.freeOf(i));
         }
         settlement.finalise(id);
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         settlement.payParties(id, _root().hash, _root().sums);
         _creditAll(id);
         int128[8] memory sums = _root().sums;
@@ -72,9 +72,7 @@ contract SettlementTest is TradingDay {
     }
 
     function test_chunks_of_any_aligned_size_pay_the_same() public {
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
+        uint256 id = _final();
         (bytes32[] memory chain, bytes[] memory credits) = _debitOneByOne(id);
         settlement.payParties(id, _root().hash, _root().sums);
         for (uint256 i = credits.length; i > 0; --i) {
@@ -87,9 +85,7 @@ contract SettlementTest is TradingDay {
     }
 
     function test_only_what_the_bills_say_is_credited_once_and_the_last_first() public {
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
+        uint256 id = _final();
         (bytes32[] memory chain, bytes[] memory credits) = _debitOneByOne(id);
         settlement.payParties(id, _root().hash, _root().sums);
         (uint256 first, uint256 last) = (0, credits.length - 1);
@@ -118,12 +114,9 @@ contract SettlementTest is TradingDay {
         vm.startPrank(_ownerOf(8));
         accounts.requestWithdrawal(8, accounts.freeOf(8));
         vm.stopPrank();
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
+        uint256 id = _final();
         uint256 operator = accounts.freeOf(OPERATOR);
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         Bills memory bills = settlement.billsOf(id);
         vm.assertEq(uint256(bills.retailClaim), 0);
         vm.assertEq(uint256(bills.operatorClaim), 5000 * uint256(uint32(SHORT)));
@@ -179,11 +172,10 @@ contract SettlementTest is TradingDay {
 
     function test_steps_out_of_order_revert() public {
         uint256 id = _propose(_root());
-        bytes memory wire = _wire();
         vm.expectRevert(abi.encodeWithSelector(ISettlement.TooEarly.selector, BILLS_FROM + 86_400));
         settlement.finalise(id);
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongState.selector, id, BillState.Open));
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         uint256 rival = _propose(_root());
         vm.warp(BILLS_FROM + 3600);
         uint256 late = _propose(_root());
@@ -206,63 +198,111 @@ contract SettlementTest is TradingDay {
         Node memory root = _root();
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Debits));
         settlement.payParties(id, root.hash, root.sums);
-        wire[40] ^= 0x01;
-        vm.expectRevert(ISettlement.RootMismatch.selector);
-        settlement.debit(id, wire, "");
-        wire[40] ^= 0x01;
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         vm.expectRevert(abi.encodeWithSelector(ISettlement.WrongPayout.selector, id, Payout.Parties));
-        settlement.debit(id, wire, "");
+        _debitAll(id);
         root.sums[2] += 1;
         vm.expectRevert(ISettlement.RootMismatch.selector);
         settlement.payParties(id, root.hash, root.sums);
     }
 
     function test_a_chunk_that_is_no_subtree_is_refused() public {
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
-        bytes memory wire = _wire();
+        uint256 id = _final();
+        (bytes memory entries_, bytes memory proof) = _chunk(0, 5);
         _refusesChunk(id, "", 0, 0);
-        _refusesChunk(id, bytes.concat(wire, hex"00"), 0, 5);
-        _refusesChunk(id, bytes.concat(wire, _cut(wire, 0, 164)), 0, 6);
-        _refusesChunk(id, _cut(wire, 0, 3 * 164), 0, 3);
-        // The first account alone, with too few and too many nodes beside its path.
-        bytes memory first = _cut(wire, 0, 164);
-        bytes memory siblings = _upperSiblings(_accountNodes(), 0);
-        vm.expectRevert(BillTree.InvalidProof.selector);
-        settlement.debit(id, first, _cut(siblings, 0, 160));
-        vm.expectRevert(BillTree.InvalidProof.selector);
-        settlement.debit(id, first, bytes.concat(siblings, new bytes(160)));
-        settlement.debit(id, first, siblings);
-        _refusesChunk(id, _cut(wire, 164, 3 * 164), 1, 2);
+        _refusesChunk(id, bytes.concat(entries_, hex"00"), 0, 5);
+        _refusesChunk(id, bytes.concat(entries_, _cut(entries_, 0, ENTRY_BYTES)), 0, 6);
+        _refusesChunk(id, _cut(entries_, 0, 3 * ENTRY_BYTES), 0, 3);
+        (bytes memory first, bytes memory above) = _chunk(0, 1);
+        settlement.debit(id, first, above);
+        _refusesChunk(id, _cut(entries_, ENTRY_BYTES, 3 * ENTRY_BYTES), 1, 2);
+        // The first accounts again.
+        vm.expectRevert(abi.encodeWithSelector(BillTree.InvalidChunk.selector, 1, 5));
+        settlement.debit(id, entries_, proof);
     }
 
-    function test_sums_beyond_128_bits_are_refused() public {
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
-        // What an account owes, and what two nodes add up to.
-        int128 most = type(int128).max;
-        Node memory node = Node(bytes32(uint256(1)), [int128(0), most, most, 0, 0, 0, 0, 0]);
-        bytes memory wire = abi.encodePacked(A, _packed(node));
-        vm.expectRevert(BillTree.SumOverflow.selector);
-        settlement.debit(id, wire, "");
-        node.sums = [most, 0, 0, 0, 0, 0, 0, 0];
-        wire = abi.encodePacked(A, _packed(node), B, _packed(node));
-        vm.expectRevert(BillTree.SumOverflow.selector);
-        settlement.debit(id, wire, "");
+    function test_a_pass_with_any_byte_changed_is_refused() public {
+        uint256 id = _final();
+        (bytes memory entries_, bytes memory proof) = _chunk(0, 2);
+        for (uint256 i = 0; i < entries_.length; i += 3) {
+            entries_[i] ^= 0x01;
+            _refusesPass(id, entries_, proof);
+            entries_[i] ^= 0x01;
+        }
+        for (uint256 i = 0; i < proof.length; i += 7) {
+            proof[i] ^= 0x80;
+            _refusesPass(id, entries_, proof);
+            proof[i] ^= 0x80;
+        }
+        uint256 size = proof.length;
+        vm.expectRevert(abi.encodeWithSelector(BillTree.InvalidProof.selector, size, size - 1));
+        settlement.debit(id, entries_, _cut(proof, 0, size - 1));
+        vm.expectRevert(abi.encodeWithSelector(BillTree.InvalidProof.selector, size, size + 64));
+        settlement.debit(id, entries_, bytes.concat(proof, new bytes(64)));
+        settlement.debit(id, entries_, proof);
+    }
+
+    function test_dues_that_do_not_add_up_are_not_paid() public {
+        // Nobody refuted in time that an account owes 5 more than its lines say.
+        raised[B][0] = 5;
+        uint256 id = _final();
+        _debitAll(id);
+        Node memory root = _root();
+        int256 due = _due(root);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.DuesMismatch.selector, due, due + 5));
+        settlement.payParties(id, root.hash, root.sums);
+    }
+
+    function test_a_root_that_says_more_than_its_accounts_is_not_paid() public {
+        Node memory root = _root();
+        Node memory other = Node(root.hash, _root().sums);
+        other.sums[2] += 7;
+        claimed[root.hash] = other;
+        uint256 id = _final();
+        _debitAll(id);
+        int256 due = _due(root);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.DuesMismatch.selector, due + 7, due));
+        settlement.payParties(id, other.hash, other.sums);
+    }
+
+    function test_the_dues_of_passes_add_up_with_their_signs() public {
+        uint256 id = _final();
+        int256 sum = 0;
+        for (uint32 i = 0; i < 5; ++i) {
+            (bytes memory entry, bytes memory proof) = _chunk(i, 1);
+            settlement.debit(id, entry, proof);
+            sum += _due(_subtree(FIRST_HOME + i));
+            vm.assertEq(int256(settlement.billsOf(id).dues), sum);
+        }
+        vm.assertEq(sum, _due(_root()), "of the root");
+    }
+
+    function test_what_was_taken_and_claimed_is_told() public {
+        // Home 8 owes 5 kWh at the price of missing energy; 1000 micro-token are left to it.
+        vm.startPrank(_ownerOf(8));
+        accounts.requestWithdrawal(8, accounts.freeOf(8) - 1e6);
+        vm.stopPrank();
+        uint256 id = _final();
+        bytes memory entries_;
+        for (uint32 home = FIRST_HOME; home < 8; ++home) {
+            int128 due = _due(_subtree(home));
+            if (due > 0) entries_ = abi.encodePacked(entries_, home, uint64(uint128(due)));
+        }
+        entries_ = abi.encodePacked(entries_, uint32(8), uint64(1e6));
+        bytes memory claims = abi.encodePacked(uint32(8), uint128(0), 5000 * uint128(uint32(SHORT)) - 1e6);
+        (bytes memory nodes, bytes memory proof) = _chunk(0, 5);
+        vm.expectEmit();
+        emit ISettlement.Debited(COMMUNITY, DAY, 0, entries_, claims);
+        settlement.debit(id, nodes, proof);
     }
 
     function test_a_bill_beyond_all_money_takes_what_there_is_and_claims_the_rest() public {
         // Nobody refuted a retail bill of 2**70 in time; the retailer bears what its own bill lacks.
         int128 retail = 2 ** 70;
         altered[7][8] = _withRetail(_line(8, 7), retail);
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
+        uint256 id = _final();
         uint256 free = accounts.freeOf(8);
-        settlement.debit(id, _wire(), "");
+        _debitAll(id);
         vm.assertEq(accounts.freeOf(8), 0);
         uint256 due = uint256(uint128(_due(_subtree(8))));
         vm.assertEq(
@@ -274,14 +314,21 @@ contract SettlementTest is TradingDay {
         vm.assertEq(pot, 0, "pot");
     }
 
+    function test_claims_beyond_128_bits_are_refused() public {
+        for (uint32 home = 6; home <= 8; ++home) {
+            raised[home][0] = type(int128).max - 2 ** 80;
+        }
+        uint256 id = _final();
+        vm.expectPartialRevert(SafeCast.SafeCastOverflowedUintDowncast.selector);
+        _debitAll(id);
+    }
+
     function test_nobody_is_credited_more_than_all_money() public {
         altered[7][8] = _withRetail(_line(8, 7), -(2 ** 70));
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
-        bytes memory wire = _wire();
-        vm.expectRevert(BillTree.SumOverflow.selector);
-        settlement.debit(id, wire, "");
+        uint256 id = _final();
+        int256 credited = -int256(_due(_subtree(8)));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.BeyondAllMoney.selector, credited));
+        _debitAll(id);
     }
 
     function test_a_party_is_never_charged_more_than_all_money() public {
@@ -289,12 +336,11 @@ contract SettlementTest is TradingDay {
         for (uint32 home = 6; home <= 8; ++home) {
             altered[7][home] = _withRetail(_line(home, 7), -(2 ** 63));
         }
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
-        settlement.debit(id, _wire(), "");
+        uint256 id = _final();
+        _debitAll(id);
         Node memory root = _root();
-        vm.expectRevert(BillTree.SumOverflow.selector);
+        int256 owed = -int256(root.sums[2]);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.BeyondAllMoney.selector, owed));
         settlement.payParties(id, root.hash, root.sums);
     }
 
@@ -309,6 +355,11 @@ contract SettlementTest is TradingDay {
         accounts.requestWithdrawal(RETAILER, accounts.freeOf(RETAILER));
         vm.expectRevert(abi.encodeWithSelector(ISettlement.BondNotCovered.selector, RETAILER, BOND));
         settlement.proposeBills(COMMUNITY, DAY, RETAILER, root.hash, root.sums, 5, 0);
+    }
+
+    function _refusesPass(uint256 id, bytes memory entries_, bytes memory proof) private {
+        vm.expectRevert(ISettlement.RootMismatch.selector);
+        settlement.debit(id, entries_, proof);
     }
 
     function _refusesChunk(uint256 id, bytes memory wire, uint256 first, uint256 length) private {
@@ -330,13 +381,13 @@ contract SettlementTest is TradingDay {
 
     /// @dev Debits homes one by one; returns the chain of credits before each and what it is to receive.
     function _debitOneByOne(uint256 id) private returns (bytes32[] memory chain, bytes[] memory credits) {
-        Node[] memory nodes = _accountNodes();
-        (chain, credits) = (new bytes32[](nodes.length), new bytes[](nodes.length));
-        for (uint32 i = 0; i < nodes.length; ++i) {
+        uint256 length = lastHome - FIRST_HOME + 1;
+        (chain, credits) = (new bytes32[](length), new bytes[](length));
+        for (uint32 i = 0; i < length; ++i) {
             chain[i] = settlement.billsOf(id).credits;
             credits[i] = _creditOf(FIRST_HOME + i);
-            bytes memory wire = abi.encodePacked(FIRST_HOME + i, _packed(_subtree(FIRST_HOME + i)));
-            settlement.debit(id, wire, _upperSiblings(nodes, i));
+            (bytes memory entry, bytes memory proof) = _chunk(i, 1);
+            settlement.debit(id, entry, proof);
         }
     }
 }
@@ -357,11 +408,8 @@ contract QuietDayTest is TradingDay {
         _nominate(A, 0, 1, -5000);
         readings[0][A] = Reading(0, 5000, 0);
         _reportDay();
-        uint256 id = _propose(_root());
-        vm.warp(BILLS_FROM + 86_400);
-        settlement.finalise(id);
-        bytes memory wire = _wire();
-        settlement.debit(id, wire, "");
+        uint256 id = _final();
+        _debitAll(id);
         vm.startPrank(_ownerOf(RETAILER));
         accounts.requestWithdrawal(RETAILER, accounts.freeOf(RETAILER));
         vm.stopPrank();

@@ -187,6 +187,7 @@ def day_case(draw: random.Random) -> dict[str, Any]:
                 "subtree": _node(bill.subtree),
                 "node": _node(bill.node),
                 "due": str(bill.sums.due),
+                "entry": _hex(bill.entry),
             }
             for bill in bills.accounts
         ],

@@ -120,7 +120,8 @@ def line_of(facts: Any, product: int, slot: int, leaf: Any) -> Plain:
 
 def join(left: tuple[bytes, list[int]], right: tuple[bytes, list[int]]) -> tuple[bytes, list[int]]:
     sums = [a + b for a, b in zip(left[1], right[1], strict=True)]
-    return keccak(b"\x03" + packed(left) + packed(right)), sums
+    both = keccak(packed(left)[32:] + packed(right)[32:])
+    return keccak(b"\x03" + left[0] + right[0] + both), sums
 
 
 def tree(leaves: list[tuple[bytes, list[int]]]) -> tuple[bytes, list[int]]:
@@ -180,6 +181,7 @@ def bills(facts: Any) -> tuple[list[Plain], tuple[bytes, list[int]]]:
         own = [line for line in lines if line["account"] == account]
         placed = {line["product"] * width + line["slot"] - first: line_node(line) for line in own}
         top = subtree(placed, 0, 4 * width)
-        sums = [*top[1][:7], max(due_of(top[1]), 0)]
-        nodes.append((keccak(b"\x04" + u(account, 4) + packed(top)), sums))
+        due, retail = due_of(top[1]), top[1][2]
+        told = b"\x04" + u(account, 4) + i(due, 16) + i(retail, 16) + keccak(packed(top))
+        nodes.append((keccak(told), [*top[1][:7], max(due, 0)]))
     return lines, tree(nodes)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otaniemi.contracts.rules.bills import Bills
-from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.merkle_sum import Node
-from otaniemi.contracts.rules.openings import Opening, Stage, open_root, preimages
+from otaniemi.contracts.rules.openings import Opening, Stage, hash_of, open_root, preimages
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Forger:
         """The proposal in which the last node of ``way`` has another preimage; no claimed sums change."""
         known = dict(self.known)
         for at in range(len(way) - 1, -1, -1):
-            old, new = way[at].node.hash, keccak(preimage)
+            old, new = way[at].node.hash, hash_of(preimage)
             known[new] = preimage
             if at:
                 above = known[way[at - 1].node.hash]

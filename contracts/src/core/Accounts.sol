@@ -327,19 +327,22 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     /// @inheritdoc IAccounts
     function debit(bytes calldata amounts) external onlyModules returns (bytes memory taken) {
         uint256 count = Amounts.count(amounts);
-        taken = Amounts.newTaken(count);
+        taken = amounts;
         uint256 total = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            (uint32 account, uint256 nano) = Amounts.get(amounts, i);
-            AccountHot hot = _accounts[account].hot;
-            uint256 free = hot.free();
-            if (nano > free) nano = free;
-            // nano <= free <= 2**62, and all free balances together are at most 2**62, see [1].
-            unchecked {
-                if (nano != 0) _accounts[account].hot = hot.withFree(free - nano);
+        // nano <= free <= 2**62, and all free balances together are at most 2**62, see [1].
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                (uint32 account, uint256 nano) = Amounts.get(amounts, i);
+                Account storage held = _accounts[account];
+                AccountHot hot = held.hot;
+                uint256 free = hot.free();
+                if (nano > free) {
+                    Amounts.lower(taken, i, nano - free);
+                    nano = free;
+                }
+                if (nano != 0) held.hot = hot.withFree(free - nano);
                 total += nano;
             }
-            Amounts.setTaken(taken, i, nano);
         }
         _modules[msg.sender].pot += uint64(total);
     }

@@ -175,7 +175,7 @@ interface IAccounts {
     /// @notice Moves money of accounts to the caller's own pot, of each at most its free balance. Modules only: the
     /// settlement by its bills, a market what the account agreed to put up there.
     /// @param amounts Each: account u32, money u64 [nano-token].
-    /// @return taken What each account gave, u64 each [nano-token].
+    /// @return taken The same accounts, each with what it gave.
     function debit(bytes calldata amounts) external returns (bytes memory taken);
 
     /// @notice Moves money of the caller's own pot to accounts. Modules, and who was one while its pot is not empty.

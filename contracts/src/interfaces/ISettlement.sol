@@ -36,6 +36,7 @@ enum Payout {
 /// @param payout What is done next.
 /// @param cursor Number of accounts already debited.
 /// @param pot Money of the day that is in the contract's pot [nano-token].
+/// @param dues Sum of what the accounts owe that were debited, credits negative [nano-token].
 /// @param retailClaim What members could not pay of their retail legs [nano-token].
 /// @param operatorClaim What members could not pay of the rest [nano-token].
 /// @param credits Hash chain of what is still to be credited, zero without any.
@@ -51,6 +52,7 @@ struct Bills {
     Payout payout;
     uint32 cursor;
     uint64 pot;
+    int160 dues;
     uint128 retailClaim;
     uint128 operatorClaim;
     bytes32 credits;
@@ -88,8 +90,9 @@ interface ISettlement {
     event BondReturned(uint256 indexed id, uint32 proposer, uint64 bond);
 
     /// @notice Accounts from position `first` on were debited.
-    /// @param entries Of those that owe, each: account u32, taken u64, retail claim u128, operator claim u128.
-    event Debited(uint32 indexed community, uint32 indexed day, uint32 first, bytes entries);
+    /// @param entries Of those that owe, each: account u32, taken u64.
+    /// @param claims Of those that owe more than was taken, each: account u32, retailer's claim u128, operator's u128.
+    event Debited(uint32 indexed community, uint32 indexed day, uint32 first, bytes entries, bytes claims);
 
     /// @notice Retailer, grid operator and platform were paid; negative: they paid [nano-token].
     event PartiesPaid(
@@ -139,6 +142,10 @@ interface ISettlement {
     error WrongPayout(uint256 id, Payout next);
     /// @notice The nodes do not lead to the proposed root.
     error RootMismatch();
+    /// @notice What the accounts owe does not add up to what the root says.
+    error DuesMismatch(int256 expected, int256 actual);
+    /// @notice A bill pays more than there can be money.
+    error BeyondAllMoney(int256 nano);
     /// @notice These are not the last credits that are still to be paid.
     error CreditsMismatch(bytes32 expected, bytes32 actual);
     /// @notice The evidence is not what the chain knows.
@@ -176,11 +183,13 @@ interface ISettlement {
 
     /// @notice Debits the next accounts, as far as their funds go, and notes what others are to be credited:
     /// `credits = keccak(credits, account u32, amount u64)` for each.
-    /// @param nodes Account nodes, each: account u32, hash and sums of its subtree, 164 bytes.
-    /// @param siblings Nodes beside the path from the chunk to the root, 160 bytes each, from below.
-    function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external;
+    /// @param entries Account nodes, each: account u32, due i128, retail i128, commitment to the root of its subtree,
+    /// 68 bytes.
+    /// @param proof Of every node that joins two of the chunk, level by level: the hash of both's sums; of every node above
+    /// the chunk: hash of the sibling and the hash of both's sums; the root's sums.
+    function debit(uint256 id, bytes calldata entries, bytes calldata proof) external;
 
-    /// @notice Pays retailer, grid operator and platform once all debits are in.
+    /// @notice Pays retailer, grid operator and platform once all debits are in and add up to what the root says.
     function payParties(uint256 id, bytes32 root, int128[8] calldata sums) external;
 
     /// @notice Credits accounts, the last ones first.

@@ -5,8 +5,7 @@ pragma solidity ^0.8.30;
 library Amounts {
     uint256 internal constant BYTES = 12;
 
-    uint256 private constant DEBIT_BYTES = 44;
-    uint256 private constant TAKEN_BYTES = 8;
+    uint256 private constant CLAIM_BYTES = 36;
 
     /// @notice The bytes do not split into amounts.
     error MalformedAmounts(uint256 length);
@@ -49,44 +48,39 @@ library Amounts {
         }
     }
 
-    /// @notice An empty array with room for `capacity` debits.
-    function newDebits(uint256 capacity) internal pure returns (bytes memory debits) {
-        debits = new bytes(capacity * DEBIT_BYTES + 32);
-        _setLength(debits, 0);
-    }
-
-    /// @notice Adds a debit to an array with room for it: `account u32 | taken u64 | retail claim u128 | operator claim u128`.
-    function pushDebit(
-        bytes memory debits,
-        uint32 account,
-        uint64 nano,
-        uint128 retailClaim,
-        uint128 operatorClaim
-    ) internal pure {
-        uint256 length = debits.length;
-        _store(
-            debits, length, (uint256(account) << 224) | (uint256(nano) << 160) | (uint256(retailClaim) << 32)
-        );
-        _store(debits, length + 28, uint256(operatorClaim) << 128);
-        _setLength(debits, length + DEBIT_BYTES);
-    }
-
-    /// @notice An array for what was taken of `capacity` accounts.
-    function newTaken(uint256 capacity) internal pure returns (bytes memory taken) {
-        taken = new bytes(capacity * TAKEN_BYTES + 32);
-        _setLength(taken, capacity * TAKEN_BYTES);
-    }
-
-    /// @notice Writes what was taken of account `i`, after those before it.
-    function setTaken(bytes memory taken, uint256 i, uint256 nano) internal pure {
-        _store(taken, i * TAKEN_BYTES, nano << 192);
-    }
-
-    /// @notice What was taken of account `i`.
-    function takenOf(bytes memory taken, uint256 i) internal pure returns (uint64 nano) {
+    /// @notice Money of amount `i` of an array that has it.
+    function moneyOf(bytes memory amounts, uint256 i) internal pure returns (uint64 nano) {
+        uint256 word;
         assembly ("memory-safe") {
-            nano := shr(192, mload(add(add(taken, 0x20), mul(i, TAKEN_BYTES))))
+            word := mload(add(add(amounts, 0x20), mul(i, BYTES)))
         }
+        return uint64(word >> 160);
+    }
+
+    /// @notice Lowers amount `i` of an array that has it and holds no less.
+    function lower(bytes memory amounts, uint256 i, uint256 by) internal pure {
+        // Only the bits of the money change; those behind the array are written back as they were.
+        assembly ("memory-safe") {
+            let entry := add(add(amounts, 0x20), mul(i, BYTES))
+            mstore(entry, sub(mload(entry), shl(160, by)))
+        }
+    }
+
+    /// @notice An empty array with room for `capacity` claims.
+    function newClaims(uint256 capacity) internal pure returns (bytes memory claims) {
+        claims = new bytes(capacity * CLAIM_BYTES + 32);
+        _setLength(claims, 0);
+    }
+
+    /// @notice Adds a claim to an array with room for it: `account u32 | retailer's u128 | operator's u128`.
+    function pushClaim(bytes memory claims, uint32 account, uint128 retailers, uint128 operators)
+        internal
+        pure
+    {
+        uint256 length = claims.length;
+        _store(claims, length, (uint256(account) << 224) | (uint256(retailers) << 96));
+        _store(claims, length + 20, uint256(operators) << 128);
+        _setLength(claims, length + CLAIM_BYTES);
     }
 
     /// @dev Writes a word whose tail the next entry overwrites; arrays have a word to spare behind the last one.

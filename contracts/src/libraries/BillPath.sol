@@ -39,7 +39,6 @@ library BillPath {
     using Wire for bytes;
     using BillLine for Line;
 
-    uint256 private constant PAIR_BYTES = 320;
     uint256 private constant REFERENCE_BYTES = 13;
 
     /// @notice The bytes do not open the bills at these positions.
@@ -66,8 +65,9 @@ library BillPath {
 
         _check(opening, nodes, pos, BillTree.ACCOUNT, BillTree.ACCOUNT_BYTES);
         opening.account = nodes.u32(pos);
-        opening.claimed = BillTree.read(nodes, pos + 4);
-        pos = _descend(opening, nodes, pos + BillTree.ACCOUNT_BYTES, path.position, 1 << depth, Stage.Subtree);
+        pos += BillTree.ACCOUNT_BYTES;
+        opening.claimed = BillTree.read(nodes, pos - BillTree.NODE_BYTES);
+        pos = _descend(opening, nodes, pos, path.position, 1 << depth, Stage.Subtree);
         if (pos == nodes.length) return opening;
 
         _check(opening, nodes, pos, BillTree.LINE, BillLine.BYTES);
@@ -90,18 +90,27 @@ library BillPath {
         opening.stage = Stage.End;
     }
 
+    /// @notice Hash of a node by its preimage, zero where there is none: opened as on a path, with its tag in front.
+    function hashOf(bytes calldata preimage) internal pure returns (bytes32) {
+        uint8 tag = preimage.length == 0 ? 0 : uint8(preimage[0]);
+        if (tag != BillTree.NODE && tag != BillTree.ACCOUNT) return keccak256(preimage);
+        // [6] What an inner node is hashed from is shorter than what opens it, and opens nothing.
+        bool opens = isOfKind(tag == BillTree.NODE ? Stage.Upper : Stage.Account, preimage);
+        return opens ? BillTree.hashOf(tag, preimage[1:]) : bytes32(0);
+    }
+
     /// @notice True if the bytes have tag and length of a node of that kind.
     function isOfKind(Stage stage, bytes calldata preimage) internal pure returns (bool) {
         if (preimage.length == 0) return false;
-        (uint8 tag, uint256 length) = (BillTree.NODE, PAIR_BYTES);
+        (uint8 tag, uint256 length) = (BillTree.NODE, BillTree.PAIR_BYTES);
         if (stage == Stage.Account) (tag, length) = (BillTree.ACCOUNT, BillTree.ACCOUNT_BYTES);
         if (stage == Stage.Line) (tag, length) = (BillTree.LINE, BillLine.BYTES);
         if (stage == Stage.Reference) (tag, length) = (BillTree.REFERENCE, REFERENCE_BYTES);
         return uint8(preimage[0]) == tag && preimage.length == length + 1;
     }
 
-    /// @notice True if the sums claimed for a node are those of its preimage, which is of its kind. What a reference sums
-    /// up to is not in its preimage.
+    /// @notice True if the sums claimed for a node are those of its preimage, which is of its kind; of an account, also if
+    /// its due and retail money are those of its subtree. What a reference sums up to is not in its preimage.
     function isSum(Stage stage, BillNode memory claimed, bytes calldata preimage)
         internal
         pure
@@ -110,10 +119,12 @@ library BillPath {
         bytes calldata body = preimage[1:];
         if (stage == Stage.Reference) return true;
         if (stage == Stage.Account) {
-            BillNode memory top = BillTree.read(body, 4);
-            return claimed.trade == top.trade && claimed.legs == top.legs && claimed.fees == top.fees
+            BillNode memory top = BillTree.read(body, BillTree.ACCOUNT_BYTES - BillTree.NODE_BYTES);
+            int256 due = top.due();
+            return high(body.word(4)) == due && high(body.word(20)) == high(top.legs)
+                && claimed.trade == top.trade && claimed.legs == top.legs && claimed.fees == top.fees
                 && high(claimed.settled) == high(top.settled)
-                && low(claimed.settled) == (top.due() > 0 ? top.due() : int256(0));
+                && low(claimed.settled) == (due > 0 ? due : int256(0));
         }
         if (stage == Stage.Line) {
             Line memory line = BillLine.read(body);
@@ -152,9 +163,9 @@ library BillPath {
             if (child | 1 > (count - 1) >> (level - 1)) continue;
             opening.stage = inner;
             if (pos == nodes.length) return pos;
-            _check(opening, nodes, pos, BillTree.NODE, PAIR_BYTES);
+            _check(opening, nodes, pos, BillTree.NODE, BillTree.PAIR_BYTES);
             opening.claimed = BillTree.read(nodes, pos + (child & 1) * BillTree.NODE_BYTES);
-            pos += PAIR_BYTES;
+            pos += BillTree.PAIR_BYTES;
         }
         opening.stage = Stage(uint8(inner) + 1);
         return pos;
@@ -165,15 +176,9 @@ library BillPath {
         private
         pure
     {
-        if (pos + length > nodes.length) revert InvalidPath();
-        bytes32 hash;
-        // The preimage is built beyond the free memory pointer, from bytes that are there.
-        assembly ("memory-safe") {
-            let m := mload(0x40)
-            mstore8(m, tag)
-            calldatacopy(add(m, 1), add(nodes.offset, pos), length)
-            hash := keccak256(m, add(length, 1))
-        }
-        if (hash != opening.claimed.hash) revert InvalidPath();
+        if (
+            pos + length > nodes.length
+                || BillTree.hashOf(tag, nodes[pos:pos + length]) != opening.claimed.hash
+        ) revert InvalidPath();
     }
 }

@@ -10,6 +10,7 @@ import {ICommunities} from "../interfaces/ICommunities.sol";
 import {IOracle, MeterRoot} from "../interfaces/IOracle.sol";
 import {IPositions} from "../interfaces/IPositions.sol";
 import {MeterProof} from "../types/Evidence.sol";
+import {Amounts} from "../libraries/Amounts.sol";
 import {Consent} from "../libraries/Consent.sol";
 import {MeterTree} from "../libraries/MeterTree.sol";
 import {Wire} from "../libraries/Wire.sol";
@@ -241,7 +242,7 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
             bytes memory taken =
                 _accounts.debit(abi.encodePacked(terms.seller, terms.fee, terms.buyer, terms.fee));
             _requireTaken(taken, 0, terms.seller, terms.fee);
-            _requireTaken(taken, 8, terms.buyer, terms.fee);
+            _requireTaken(taken, 1, terms.buyer, terms.fee);
         }
         emit Concluded(deal, terms.seller, terms.buyer, hash, terms);
     }
@@ -517,12 +518,8 @@ contract BilateralContracts is IBilateralContracts, EIP712 {
         return dayOf(block.timestamp, 1, utcOffset);
     }
 
-    function _requireTaken(bytes memory taken, uint256 offset, uint32 account, uint64 need) private pure {
-        uint64 got;
-        // Two entries of 8 bytes were asked for.
-        assembly ("memory-safe") {
-            got := shr(192, mload(add(add(taken, 0x20), offset)))
-        }
+    function _requireTaken(bytes memory taken, uint256 i, uint32 account, uint64 need) private pure {
+        uint64 got = Amounts.moneyOf(taken, i);
         if (got != need) revert InsufficientDeposit(account, need, got);
     }
 

@@ -341,7 +341,7 @@ contract BlockSeries is IBlockSeries, AccessManaged {
         // forge-lint: disable-next-line(unsafe-typecast)
         uint64 amount = uint64(nano);
         bytes memory taken = _accounts.debit(abi.encodePacked(account, amount));
-        assert(Amounts.takenOf(taken, 0) == amount);
+        assert(Amounts.moneyOf(taken, 0) == amount);
         emit MarginMoved(deal, account, int256(nano));
         return amount;
     }

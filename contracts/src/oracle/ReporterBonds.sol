@@ -125,7 +125,7 @@ abstract contract ReporterBonds is IReporterBonds, EIP712 {
 
     /// @dev Takes money of an account, all of it or none.
     function _takeFrom(uint32 account, uint64 nano) internal {
-        uint64 taken = _accounts.debit(abi.encodePacked(account, nano)).takenOf(0);
+        uint64 taken = _accounts.debit(abi.encodePacked(account, nano)).moneyOf(0);
         if (taken != nano) revert BondNotCovered(account, nano, taken);
     }
 

@@ -160,7 +160,7 @@ contract Court is LineCheck {
                 revert ClaimHolds();
             }
         } else {
-            if (keccak256(preimage) != claimed.hash) revert InvalidEvidence();
+            if (BillPath.hashOf(preimage) != claimed.hash) revert InvalidEvidence();
             if (BillPath.isOfKind(stage, preimage) && BillPath.isSum(stage, claimed, preimage)) {
                 revert ClaimHolds();
             }
@@ -183,13 +183,13 @@ contract Court is LineCheck {
         ++openDemands[id];
         emit Demanded(id, hash, demander, bond, until);
         bytes memory taken = _accounts.debit(abi.encodePacked(demander, bond));
-        if (Amounts.takenOf(taken, 0) != bond) revert BondNotCovered(demander, bond);
+        if (Amounts.moneyOf(taken, 0) != bond) revert BondNotCovered(demander, bond);
     }
 
     /// @inheritdoc ICourt
     function answer(uint256 id, bytes calldata preimage, uint32 answerer) external {
         if (_settlement.billsOf(id).state != BillState.Open) revert NotOpen(id);
-        bytes32 hash = keccak256(preimage);
+        bytes32 hash = BillPath.hashOf(preimage);
         Demand storage made = _openDemand(id, hash);
         if (!BillPath.isOfKind(made.stage, preimage)) revert MalformedAnswer();
         uint64 bond = made.bond;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICallAuction} from "../interfaces/ICallAuction.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
@@ -144,34 +146,31 @@ contract Settlement is WithoutBills {
     }
 
     /// @inheritdoc ISettlement
-    function debit(uint256 id, bytes calldata nodes, bytes calldata siblings) external {
-        (Bills storage bills, int256[] memory dues) = _nextChunk(id, nodes, siblings);
-        uint256 first = bills.cursor;
-        bytes memory amounts = Amounts.newList(dues.length);
-        bytes32 chain = bills.credits;
-        bytes32 credits = chain;
-        for (uint256 i = 0; i < dues.length; ++i) {
-            if (dues[i] > 0) {
-                // No account holds 2**64.
-                uint64 nano =
-                    dues[i] > int256(uint256(type(uint64).max)) ? type(uint64).max : uint64(uint256(dues[i]));
-                Amounts.push(amounts, BillTree.accountOf(nodes, i), nano);
-            } else if (dues[i] < 0) {
-                credits = Amounts.link(credits, BillTree.accountOf(nodes, i), _toNano(-dues[i]));
-            }
-        }
-        uint256 cursor = first + dues.length;
-        bills.cursor = uint32(cursor);
-        if (cursor == bills.count) bills.payout = Payout.Parties;
-        if (credits != chain) bills.credits = credits;
+    function debit(uint256 id, bytes calldata entries, bytes calldata proof) external {
+        Bills storage bills = _paying(id, Payout.Debits);
+        (uint256 first, uint256 count) = (bills.cursor, bills.count);
+        if (BillTree.commitmentOf(entries, first, count, proof) != bills.commitment) revert RootMismatch();
+        (bytes memory amounts, uint256 debits, int256 dues) = BillTree.debitsOf(entries);
+        uint256 cursor = first + BillTree.entriesIn(entries);
+        // [5] Fewer than 2**32 dues of 128 bits.
+        (bills.cursor, bills.dues) = (uint32(cursor), int160(bills.dues + dues));
+        if (cursor == count) bills.payout = Payout.Parties;
+        if (dues != int256(debits)) bills.credits = _linkCredits(bills.credits, entries);
         bytes memory taken = _accounts.debit(amounts);
-        emit Debited(bills.community, bills.day, uint32(first), _book(bills, nodes, dues, taken));
+        bytes memory claims;
+        // Where all gave what was asked, nothing is missing, as no account holds 2**64; and all money is below 2**62.
+        if (keccak256(taken) != keccak256(amounts)) (debits, claims) = _claim(bills, entries, taken);
+        bills.pot += uint64(debits);
+        emit Debited(bills.community, bills.day, uint32(first), taken, claims);
     }
 
     /// @inheritdoc ISettlement
     function payParties(uint256 id, bytes32 root, int128[8] calldata sums) external {
         Bills storage bills = _paying(id, Payout.Parties);
-        if (_rootNode(root, sums).commitment() != bills.commitment) revert RootMismatch();
+        BillNode memory node = _rootNode(root, sums);
+        if (node.commitment() != bills.commitment) revert RootMismatch();
+        // [5] Nobody added up the sums on the way to the root.
+        if (bills.dues != node.due()) revert DuesMismatch(node.due(), bills.dues);
         Rules memory rules = _communities.rulesAt(bills.community, bills.day);
         bills.payout = bills.credits == 0 ? Payout.Done : Payout.Credits;
         uint32[3] memory parties = [rules.retailer, rules.gridOperator, rules.platform];
@@ -226,38 +225,34 @@ contract Settlement is WithoutBills {
         return _days[community][day].finalId;
     }
 
-    /// @dev Records what was taken and what is claimed of whom; returns the event's entries.
-    function _book(Bills storage bills, bytes calldata nodes, int256[] memory dues, bytes memory taken)
+    /// @dev Records what was not taken and of whom it is claimed; returns what was taken of all.
+    function _claim(Bills storage bills, bytes calldata entries, bytes memory taken)
         private
-        returns (bytes memory entries)
+        returns (uint256 total, bytes memory claims)
     {
-        entries = Amounts.newDebits(dues.length);
-        (uint256 owing, uint256 total, uint256 retailClaims, uint256 operatorClaims) = (0, 0, 0, 0);
-        for (uint256 i = 0; i < dues.length; ++i) {
-            if (dues[i] <= 0) continue;
-            uint64 nano = Amounts.takenOf(taken, owing++);
-            total += nano;
-            uint256 missing = uint256(dues[i]) - nano;
-            // [7] The retailer bears what its own leg adds to the bill, the operator the rest.
-            uint256 retailClaim = 0;
-            if (missing != 0) {
-                int256 retail = BillTree.retailOf(nodes, i);
-                if (retail > 0) retailClaim = missing < uint256(retail) ? missing : uint256(retail);
+        uint256 length = BillTree.entriesIn(entries);
+        claims = Amounts.newClaims(length);
+        (uint256 owing, uint256 retailClaims, uint256 operatorClaims) = (0, 0, 0);
+        // What was taken is at most the debit, which is below 2**127, of fewer than 2**32 accounts.
+        unchecked {
+            for (uint256 i = 0; i < length; ++i) {
+                (uint32 account, int256 due) = BillTree.entryOf(entries, i);
+                if (due <= 0) continue;
+                uint256 nano = Amounts.moneyOf(taken, owing++);
+                total += nano;
+                uint256 missing = uint256(due) - nano;
+                if (missing == 0) continue;
+                // [7] The retailer bears what its own leg adds to the bill, the operator the rest.
+                int256 retail = BillTree.retailOf(entries, i);
+                uint256 retailClaim = retail > 0 ? Math.min(missing, uint256(retail)) : 0;
+                Amounts.pushClaim(claims, account, uint128(retailClaim), uint128(missing - retailClaim));
                 retailClaims += retailClaim;
                 operatorClaims += missing - retailClaim;
             }
-            // Both are at most the debit, which is below 2**127.
-            Amounts.pushDebit(
-                entries,
-                BillTree.accountOf(nodes, i),
-                nano,
-                uint128(retailClaim),
-                uint128(missing - retailClaim)
-            );
         }
-        bills.pot += uint64(total);
-        if (retailClaims != 0) bills.retailClaim += uint128(retailClaims);
-        if (operatorClaims != 0) bills.operatorClaim += uint128(operatorClaims);
+        // [5] Dues that nobody refuted may be false, and their sum larger.
+        bills.retailClaim += SafeCast.toUint128(retailClaims);
+        bills.operatorClaim += SafeCast.toUint128(operatorClaims);
     }
 
     function _returnBond(uint256 id, Bills storage bills) private {
@@ -294,18 +289,6 @@ contract Settlement is WithoutBills {
         return true;
     }
 
-    /// @dev Final bills and what the accounts owe, from the cursor on.
-    function _nextChunk(uint256 id, bytes calldata nodes, bytes calldata siblings)
-        private
-        view
-        returns (Bills storage bills, int256[] memory dues)
-    {
-        bills = _paying(id, Payout.Debits);
-        BillNode memory root;
-        (root, dues) = BillTree.climbChunk(nodes, bills.cursor, bills.count, siblings);
-        if (root.commitment() != bills.commitment) revert RootMismatch();
-    }
-
     function _paying(uint256 id, Payout kind) private view returns (Bills storage bills) {
         bills = _inState(id, BillState.Final);
         if (bills.payout != kind) revert WrongPayout(id, bills.payout);
@@ -327,16 +310,26 @@ contract Settlement is WithoutBills {
     }
 
     function _debit(uint32 account, uint64 nano) private returns (uint64) {
-        return Amounts.takenOf(_accounts.debit(abi.encodePacked(account, nano)), 0);
+        return Amounts.moneyOf(_accounts.debit(abi.encodePacked(account, nano)), 0);
     }
 
     function _credit(uint32 account, uint64 nano) private {
         _accounts.credit(abi.encodePacked(account, nano));
     }
 
+    /// @dev The chain of credits with those of a chunk.
+    function _linkCredits(bytes32 chain, bytes calldata entries) private pure returns (bytes32) {
+        uint256 length = BillTree.entriesIn(entries);
+        for (uint256 i = 0; i < length; ++i) {
+            (uint32 account, int256 due) = BillTree.entryOf(entries, i);
+            if (due < 0) chain = Amounts.link(chain, account, _toNano(-due));
+        }
+        return chain;
+    }
+
     /// @dev Money is below 2**62; more would be a bill that nobody can pay.
     function _toNano(int256 nano) private pure returns (uint64) {
-        if (nano > int256(uint256(type(uint64).max))) revert BillTree.SumOverflow();
+        if (nano > int256(uint256(type(uint64).max))) revert BeyondAllMoney(nano);
         return uint64(uint256(nano));
     }
 }

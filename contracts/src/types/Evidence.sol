@@ -6,7 +6,7 @@ pragma solidity ^0.8.30;
 /// @param position Position of the line in its account's subtree.
 /// @param refIndex Position of the reference in its line.
 /// @param nodes The root (hash and sums, 160 bytes) and the preimages without tags from it down, one behind the other: node
-/// 320, account 164, line 178, reference 13 bytes. It may end at any of them.
+/// 320, account 196, line 178, reference 13 bytes. It may end at any of them.
 struct Path {
     uint32 accountIndex;
     uint32 position;

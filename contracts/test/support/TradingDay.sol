@@ -40,6 +40,8 @@ abstract contract TradingDay is Trading {
 
     uint256 internal constant POSITIONS = 64;
     uint256 internal constant PAIR_BYTES = 320;
+    uint256 internal constant ACCOUNT_BYTES = 196;
+    uint256 internal constant ENTRY_BYTES = 68;
     uint256 internal constant LINE_BYTES = 178;
     uint256 internal constant REF_BYTES = 13;
     int32 internal constant IMPORT = 150_000;
@@ -68,6 +70,8 @@ abstract contract TradingDay is Trading {
     mapping(bytes32 hash => Node) internal claimed;
     /// @dev Hash of a node that the bills claim to be empty, with its sums.
     bytes32 internal emptied;
+    /// @dev What account nodes say more than they should: due and retail money.
+    mapping(uint32 account => int128[2]) internal raised;
     /// @dev Accounts of the bills in their order, all homes where it is empty.
     uint32[] internal listed;
 
@@ -156,6 +160,13 @@ abstract contract TradingDay is Trading {
         );
     }
 
+    /// @dev Proposes the bills, which nobody refutes in time.
+    function _final() internal returns (uint256 id) {
+        id = _propose(_root());
+        vm.warp(BILLS_FROM + 86_400);
+        settlement.finalise(id);
+    }
+
     /// @dev Root of the bills.
     function _root() internal view returns (Node memory) {
         return _top(_accountNodes());
@@ -224,8 +235,8 @@ abstract contract TradingDay is Trading {
         ];
     }
 
-    function _accountNode(uint32 account, Node memory top) internal pure returns (Node memory node) {
-        node.hash = keccak256(abi.encodePacked(uint8(4), account, _packed(top)));
+    function _accountNode(uint32 account, Node memory top) internal view returns (Node memory node) {
+        node.hash = keccak256(abi.encodePacked(uint8(4), _head(account, top), keccak256(_packed(top))));
         for (uint256 i = 0; i < 7; ++i) {
             node.sums[i] = top.sums[i];
         }
@@ -233,8 +244,24 @@ abstract contract TradingDay is Trading {
         node.sums[7] = due > 0 ? due : int128(0);
     }
 
+    /// @dev Account, due and retail money as its node says them.
+    function _head(uint32 account, Node memory top) internal view returns (bytes memory) {
+        int128[2] memory more = raised[account];
+        return abi.encodePacked(account, _due(top) + more[0], top.sums[2] + more[1]);
+    }
+
+    /// @dev An opened account without its tag.
+    function _opened(uint32 account) internal view returns (bytes memory) {
+        Node memory top = _subtree(account);
+        return bytes.concat(_head(account, top), _packed(top));
+    }
+
+    /// @dev Its last 128 bits where it is larger.
     function _due(Node memory node) internal pure returns (int128) {
-        return node.sums[1] + node.sums[2] + node.sums[3] + node.sums[4] + node.sums[5] - node.sums[6];
+        int128[8] memory s = node.sums;
+        unchecked {
+            return s[1] + s[2] + s[3] + s[4] + s[5] - s[6];
+        }
     }
 
     /// @dev The line that follows from the references, by the words of docs/protocol.md section 7.
@@ -403,7 +430,7 @@ abstract contract TradingDay is Trading {
         path.nodes = bytes.concat(
             _down(level, slotOfDay), omitted[slotOfDay][account] ? bytes("") : _billed(account, slotOfDay)
         );
-        path.nodes = bytes.concat(abi.encodePacked(account, _packed(_top(level))), path.nodes);
+        path.nodes = bytes.concat(_opened(account), path.nodes);
         level = _accountNodes();
         path.nodes = bytes.concat(_packed(_top(level)), _down(level, path.accountIndex), path.nodes);
     }
@@ -437,19 +464,6 @@ abstract contract TradingDay is Trading {
         for (; level.length > 1; index >>= 1) {
             if (index | 1 < level.length) {
                 nodes = bytes.concat(_packed(level[index & ~uint256(1)]), _packed(level[index | 1]), nodes);
-            }
-            level = _parents(level);
-        }
-    }
-
-    function _upperSiblings(Node[] memory level, uint256 index)
-        internal
-        view
-        returns (bytes memory siblings)
-    {
-        for (; level.length > 1; index >>= 1) {
-            if (index ^ 1 < level.length) {
-                siblings = bytes.concat(siblings, _packed(level[index ^ 1]));
             }
             level = _parents(level);
         }
@@ -555,12 +569,37 @@ abstract contract TradingDay is Trading {
 
     // ---- payment ----
 
-    /// @dev The chunk of all account nodes as on the wire.
-    function _wire() internal view returns (bytes memory wire) {
+    /// @dev Debits all accounts in one pass.
+    function _debitAll(uint256 id) internal {
+        (bytes memory entries_, bytes memory proof) = _chunk(0, _billedAccounts().length);
+        settlement.debit(id, entries_, proof);
+    }
+
+    /// @dev Account nodes from `first` on as on the wire, and what leads from them to the root.
+    function _chunk(uint256 first, uint256 length)
+        internal
+        view
+        returns (bytes memory entries_, bytes memory proof)
+    {
         uint32[] memory all = _billedAccounts();
-        for (uint256 i = 0; i < all.length; ++i) {
-            wire = abi.encodePacked(wire, all[i], _packed(_subtree(all[i])));
+        uint256 end = first + length;
+        for (uint256 i = first; i < end; ++i) {
+            Node memory top = _subtree(all[i]);
+            entries_ = bytes.concat(entries_, _head(all[i], top), keccak256(_packed(top)));
         }
+        Node[] memory level = _accountNodes();
+        for (; level.length > 1; level = _parents(level)) {
+            if (end - first > 1) {
+                for (uint256 i = first; i + 1 < end; i += 2) {
+                    proof = bytes.concat(proof, _sumsHash(level[i], level[i + 1]));
+                }
+            } else if (first ^ 1 < level.length) {
+                (uint256 left, uint256 right) = (first & ~uint256(1), first | 1);
+                proof = bytes.concat(proof, level[first ^ 1].hash, _sumsHash(level[left], level[right]));
+            }
+            (first, end) = (first / 2, (end + 1) / 2);
+        }
+        proof = bytes.concat(proof, _packedSums(level[0]));
     }
 
     /// @dev What an account is to be credited, as on the wire; empty if it receives nothing.
@@ -592,7 +631,7 @@ abstract contract TradingDay is Trading {
     function _join(Node memory left, Node memory right) internal view returns (Node memory) {
         Node memory node;
         if (left.hash == 0 && right.hash == 0) return node;
-        node.hash = keccak256(abi.encodePacked(uint8(3), _packed(left), _packed(right)));
+        node.hash = keccak256(abi.encodePacked(uint8(3), left.hash, right.hash, _sumsHash(left, right)));
         if (claimed[node.hash].hash != 0) return claimed[node.hash];
         for (uint256 i = 0; i < 8; ++i) {
             node.sums[i] = left.sums[i] + right.sums[i];
@@ -601,8 +640,16 @@ abstract contract TradingDay is Trading {
     }
 
     function _packed(Node memory node) internal pure returns (bytes memory) {
+        return bytes.concat(node.hash, _packedSums(node));
+    }
+
+    function _packedSums(Node memory node) internal pure returns (bytes memory) {
         int128[8] memory s = node.sums;
-        return abi.encodePacked(node.hash, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
+        return abi.encodePacked(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
+    }
+
+    function _sumsHash(Node memory left, Node memory right) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(_packedSums(left), _packedSums(right)));
     }
 
     /// @dev Leaves of a slot's meter tree: hashes, and import and export of each.

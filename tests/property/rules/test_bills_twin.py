@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from otaniemi.contracts.rules.bills import bill_day
-from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.lines import LineFields
-from otaniemi.contracts.rules.openings import Stage, open_root, preimages
+from otaniemi.contracts.rules.openings import Stage, hash_of, open_root, preimages
 
 from ...support import bills_twin
 from ...support.random_days import DAY, RULES, locks_of, random_day
@@ -70,7 +69,7 @@ def test_every_node_of_honest_bills_opens_rightly_down_to_every_reference(seed: 
                 references += 1
             continue
         preimage = known[node.node.hash]
-        assert keccak(preimage) == node.node.hash
+        assert hash_of(preimage) == node.node.hash
         assert node.is_right(preimage)
         below = node.open(preimage)
         pending += below

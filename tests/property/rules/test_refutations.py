@@ -64,7 +64,7 @@ def test_no_bit_of_any_node_can_be_turned(stage: Stage) -> None:
 def test_what_is_not_shown_is_demanded_and_what_is_no_node_is_refuted(stage: Stage) -> None:
     draw = random.Random(stage)
     way = FORGER.way(draw, stage)
-    forged = FORGER.forge(way, b"\3 something else")
+    forged = FORGER.forge(way, b"\2 something else")
     assert isinstance(refutation(FACTS, BILLS, forged.root, forged.count, forged.known), SumChallenge)
     hidden = {hash_: preimage for hash_, preimage in forged.known.items() if len(preimage) != 16}
     demand = refutation(FACTS, BILLS, forged.root, forged.count, hidden)

@@ -49,22 +49,6 @@ def test_a_root_vouches_for_the_totals(count: int, data: st.DataObject) -> None:
     assert count == 1 or TREE.root_by(forged, index, count, proof) != root
 
 
-@given(COUNTS, st.data())
-def test_a_chunk_of_a_power_of_two_or_up_to_the_end_is_proven_at_once(
-    count: int, data: st.DataObject
-) -> None:
-    nodes = _nodes(count)
-    power = data.draw(st.integers(0, 4))
-    first = data.draw(st.integers(0, (count - 1) >> power)) << power
-    chunk = nodes[first : first + 2**power]
-    proof = merkle_sum.chunk_proof_of(TREE.levels(nodes), first, len(chunk))
-    assert TREE.root_by_chunk(chunk, first, count, proof) == TREE.root(nodes)
-    if len(chunk) > 1:
-        assert TREE.root_by_chunk([chunk[1], chunk[0], *chunk[2:]], first, count, proof) != TREE.root(nodes)
-    if first:
-        assert TREE.root_by_chunk(chunk, first - 1, count, proof) != TREE.root(nodes)
-
-
 @given(st.lists(st.integers(0, 400), max_size=60))
 def test_a_nonce_works_once_and_never_below_the_window(nonces: list[int]) -> None:
     window, used, highest = NonceWindow(), set[int](), -1

@@ -22,6 +22,7 @@ from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.lines import Line, LineHead, Settled, settle
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.meters import MeterLeaf
+from otaniemi.contracts.rules.openings import hash_of
 from otaniemi.contracts.rules.orders import Book, Market, Order
 from otaniemi.contracts.rules.packages import NO_PACKAGE, HomePackages, PackagePrice
 from otaniemi.contracts.rules.positions import Agreement
@@ -29,6 +30,8 @@ from otaniemi.contracts.rules.references import Reference
 from otaniemi.contracts.rules.schedules import Nomination
 from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 from otaniemi.contracts.rules.tariffs import SlotTariff
+
+from ...support.bill_pass import led_to
 
 DAY = 20_000
 SALT = bytes(32)
@@ -225,7 +228,10 @@ def test_the_account_node_carries_what_is_due(facts: DayFacts) -> None:
     assert buyer.sums.due == due > 0
     assert buyer.sums.debit == due
     packed = b"".join([value.to_bytes(16, "big", signed=True) for value in buyer.subtree.sums])
-    assert buyer.node.hash == keccak(b"\x04" + (4).to_bytes(4, "big") + buyer.subtree.hash + packed)
+    head = b"".join([(4).to_bytes(4, "big"), due.to_bytes(16, "big"), (200 * 250_000).to_bytes(16, "big")])
+    assert buyer.entry == head + keccak(buyer.subtree.hash + packed)
+    assert buyer.opened == head + buyer.subtree.hash + packed
+    assert buyer.node.hash == keccak(b"\x04" + buyer.entry)
     assert bill_day(facts).accounts[1].sums.debit == 0
 
 
@@ -253,9 +259,35 @@ def test_chunks_prove_every_account(facts: DayFacts, rules: Rules) -> None:
     bills = bills_of(rules, 1, DAY, [replace(line, account=account) for account in range(10, 23)])
     chunks = bills.chunks(2)
     assert [(first, len(part)) for first, part, _ in chunks] == [(0, 4), (4, 4), (8, 4), (12, 1)]
-    for first, part, above in chunks:
-        nodes = [account_node(bill.account, bill.subtree) for bill in part]
-        assert LINE_TREE.root_by_chunk(nodes, first, 13, above) == bills.root
+    for chunk in chunks:
+        assert led_to(chunk.entries, chunk.first, 13, chunk.proof) == LINE_TREE.commitment(bills.root)
+
+
+def test_an_inner_node_hashes_the_hash_of_its_childrens_sums() -> None:
+    left, right = Node(b"\1" * 32, (1, -2, 3, 4, 5, 6, 7, 8)), Node(b"\2" * 32, (0,) * 7 + (9,))
+    packed = [
+        b"".join([value.to_bytes(16, "big", signed=True) for value in node.sums]) for node in (left, right)
+    ]
+    joined = LINE_TREE.join(left, right)
+    assert joined.hash == keccak(b"\x03" + left.hash + right.hash + keccak(packed[0] + packed[1]))
+    assert joined.sums == (1, -2, 3, 4, 5, 6, 7, 17)
+
+
+def test_what_inner_nodes_and_accounts_are_hashed_from_opens_nothing(facts: DayFacts) -> None:
+    bills = bill_day(facts)
+    first, second = bills.accounts
+    assert hash_of(b"\x04" + first.opened) == first.node.hash
+    assert hash_of(b"\x04" + first.entry) == bytes(32)
+    both = LINE_TREE.hash_sums(first.node, second.node)
+    opened = b"\x03" + LINE_TREE.pack(first.node) + LINE_TREE.pack(second.node)
+    assert hash_of(opened) == bills.root.hash
+    assert hash_of(b"\x03" + first.node.hash + second.node.hash + both) == bytes(32)
+
+
+def test_an_account_that_owes_more_than_128_bits_has_no_node() -> None:
+    subtree = Node(bytes(32), (0, 2**127 - 1, 1, 0, 0, 0, 0, 0))
+    with pytest.raises(FieldError, match=f"due is {2**127}"):
+        account_node(4, subtree)
 
 
 def test_credits_are_a_chain_that_is_paid_from_its_end(facts: DayFacts, rules: Rules) -> None:

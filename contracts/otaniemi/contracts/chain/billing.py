@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import Any
@@ -20,10 +20,9 @@ from otaniemi.contracts.chain.refutation import (
     UnmeteredChallenge,
 )
 from otaniemi.contracts.chain.sender import Call
-from otaniemi.contracts.rules.bills import AccountBill, Bills
+from otaniemi.contracts.rules.bills import Bills, Chunk
 from otaniemi.contracts.rules.merkle_sum import Node
 from otaniemi.contracts.rules.orders import Market
-from otaniemi.contracts.rules.sums import LINE_TREE
 
 
 class BillsState(IntEnum):
@@ -82,8 +81,7 @@ class Settlement(Contract):
 
     def debit(self, number: int, chunk: Chunk) -> Call:
         """Debit the next accounts, a chunk of ``Bills.chunks``."""
-        _, accounts, siblings = chunk
-        return self._call("settle", "debit", number, _account_nodes(accounts), _packed(siblings))
+        return self._call("settle", "debit", number, chunk.entries, chunk.proof)
 
     def pay_parties(self, number: int, root: Node) -> Call:
         """Pay retailer, grid operator and platform once all debits are in."""
@@ -178,15 +176,3 @@ class Court(Contract):
 
     def _challenge(self, what: str, *arguments: Any) -> Call:
         return self._call("challenge", f"challenge{what}", *arguments)
-
-
-Chunk = tuple[int, Sequence[AccountBill], Sequence[Node]]
-"""First index, consecutive account bills, and the siblings above them; see ``Bills.chunks``."""
-
-
-def _packed(nodes: Iterable[Node]) -> bytes:
-    return b"".join(LINE_TREE.pack(node) for node in nodes)
-
-
-def _account_nodes(accounts: Iterable[AccountBill]) -> bytes:
-    return b"".join(bill.account.to_bytes(4, "big") + LINE_TREE.pack(bill.subtree) for bill in accounts)

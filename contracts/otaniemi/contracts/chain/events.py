@@ -491,22 +491,30 @@ class BondReturned(Event):
 
 @dataclass(frozen=True, slots=True)
 class Debit:
-    """What was taken of an account, and what the retailer and the operator still claim of it. [nano-token]"""
+    """What was taken of an account. [nano-token]"""
 
     account: int
     taken: int
-    retail_claim: int
-    operator_claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the retailer and the operator still claim of an account that could not pay. [nano-token]"""
+
+    account: int
+    retailer: int
+    operator: int
 
 
 @dataclass(frozen=True, slots=True)
 class Debited(Event):
-    """Accounts from position ``first`` on were debited; ``entries`` of those that owe."""
+    """Accounts from position ``first`` on were debited; ``entries`` of those that owe, ``claims`` where money lacks."""
 
     community: int
     day: int
     first: int
     entries: tuple[Debit, ...]
+    claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True, slots=True)

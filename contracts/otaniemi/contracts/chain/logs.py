@@ -10,7 +10,16 @@ from otaniemi.contracts.chain import events
 from otaniemi.contracts.chain.artifacts import artifact
 from otaniemi.contracts.chain.bindings import rules_of
 from otaniemi.contracts.chain.blocks import Log
-from otaniemi.contracts.chain.events import Credit, Credited, Debit, Debited, Event, PaidAlone, RulesSet
+from otaniemi.contracts.chain.events import (
+    Claim,
+    Credit,
+    Credited,
+    Debit,
+    Debited,
+    Event,
+    PaidAlone,
+    RulesSet,
+)
 from otaniemi.contracts.chain.forms import bilateral, blocks, continuous, dutch, packages, sealed
 from otaniemi.contracts.rules.orders import Market
 from otaniemi.contracts.rules.signing import address_bytes
@@ -77,7 +86,8 @@ def _event(kind: type[Event], values: Mapping[str, Any]) -> Event:
         struct, sessions, reporters = fields["rules"], fields.pop("sessions"), fields.pop("reporters")
         fields["rules"] = rules_of(struct, sessions, reporters)
     if kind is Debited:
-        fields["entries"] = tuple(Debit(*numbers) for numbers in _split(fields["entries"], (4, 8, 16, 16)))
+        fields["entries"] = tuple(Debit(*numbers) for numbers in _split(fields["entries"], (4, 8)))
+        fields["claims"] = tuple(Claim(*numbers) for numbers in _split(fields["claims"], (4, 16, 16)))
     if kind in (Credited, PaidAlone):
         fields["entries"] = tuple(Credit(*numbers) for numbers in _split(fields["entries"], (4, 8)))
     return kind.of(fields)

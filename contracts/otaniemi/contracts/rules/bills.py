@@ -10,14 +10,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from otaniemi.contracts.rules.calendar import Rules, first_slot
 from otaniemi.contracts.rules.clearing import Clearing
 from otaniemi.contracts.rules.clearing import trades_of as order_trades
-from otaniemi.contracts.rules.errors import BillError
+from otaniemi.contracts.rules.errors import BillError, FieldError
 from otaniemi.contracts.rules.keccak import keccak
 from otaniemi.contracts.rules.lines import Basis, Line, bill_line
-from otaniemi.contracts.rules.merkle_sum import Node, chunk_proof_of, proof_of
+from otaniemi.contracts.rules.merkle_sum import Node, proof_of
 from otaniemi.contracts.rules.meters import MeterLeaf
 from otaniemi.contracts.rules.orders import Book, Market
 from otaniemi.contracts.rules.packages import NO_PACKAGES, HomePackages
@@ -95,6 +96,29 @@ class AccountBill:
         """Totals of the account, with its debit."""
         return Sums(*self.node.sums)
 
+    @property
+    def entry(self) -> bytes:
+        """The node as a pass of debits shows it, 68 bytes."""
+        return account_head(self.account, self.subtree) + LINE_TREE.commitment(self.subtree)
+
+    @property
+    def opened(self) -> bytes:
+        """The node as it is opened, 196 bytes."""
+        return account_head(self.account, self.subtree) + LINE_TREE.pack(self.subtree)
+
+
+class Chunk(NamedTuple):
+    """What ``debit`` takes at once: accounts from index ``first`` on, and the proof from their entries to the root."""
+
+    first: int
+    accounts: list[AccountBill]
+    proof: bytes
+
+    @property
+    def entries(self) -> bytes:
+        """The account nodes as they are shown."""
+        return b"".join([bill.entry for bill in self.accounts])
+
 
 @dataclass(frozen=True, slots=True)
 class LineProof:
@@ -169,16 +193,14 @@ class Bills:
         upper = proof_of(self.levels, index)
         return LineProof(position, tuple(siblings), index, len(self.accounts), tuple(upper))
 
-    def chunks(
-        self, power: int = _CHUNK_POWER, first: int = 0
-    ) -> list[tuple[int, list[AccountBill], list[Node]]]:
-        """What ``debit`` takes from account ``first`` on: first index, at most ``2 ** power`` bills, siblings above."""
+    def chunks(self, power: int = _CHUNK_POWER, first: int = 0) -> list[Chunk]:
+        """What ``debit`` takes from account ``first`` on, at most ``2 ** power`` accounts at once."""
         chunks = []
         while first < len(self.accounts):
             # A chunk is aligned to its size, so after others were paid one by one they grow again.
             size = min(1 << power, first & -first or 1 << power)
             bills = list(self.accounts[first : first + size])
-            chunks.append((first, bills, chunk_proof_of(self.levels, first, len(bills))))
+            chunks.append(Chunk(first, bills, self._proof_of(first, len(bills))))
             first += size
         return chunks
 
@@ -213,6 +235,17 @@ class Bills:
             found.append((chains[first], b"".join(entries[first:end])))
             end = first
         return found
+
+    def _proof_of(self, first: int, length: int) -> bytes:
+        """What leads from a whole subtree of accounts to the root; see ``debit`` in protocol section 7."""
+        end, shown = first + length, []
+        for level in self.levels[:-1]:
+            for left in range(first & ~1, min(end, len(level) - 1), 2):
+                if end - first == 1:
+                    shown.append(level[first ^ 1].hash)
+                shown.append(LINE_TREE.hash_sums(level[left], level[left + 1]))
+            first, end = first >> 1, (end + 1) >> 1
+        return b"".join([*shown, LINE_TREE.pack_sums(self.root)])
 
     @cached_property
     def _indices(self) -> dict[int, int]:
@@ -318,10 +351,24 @@ def bills_of(rules: Rules, community: int, day: int, lines: Iterable[Line]) -> B
 def account_node(account: int, subtree: Node) -> Node:
     """Node of an account in the upper tree, over the root of its ``subtree``."""
     debit = max(Sums(*subtree.sums).due, 0)
-    return Node(
-        keccak(ACCOUNT_TAG + account.to_bytes(4, "big") + LINE_TREE.pack(subtree)),
-        (*subtree.sums[:-1], debit),
-    )
+    shown = account_head(account, subtree) + LINE_TREE.commitment(subtree)
+    return Node(keccak(ACCOUNT_TAG + shown), (*subtree.sums[:-1], debit))
+
+
+def account_head(account: int, subtree: Node) -> bytes:
+    """What a node of an account says of it: ``account u32 ‖ due i128 ‖ retail i128``.
+
+    Raises
+    ------
+    FieldError
+        The account owes more than 128 bits.
+    """
+    sums = Sums(*subtree.sums)
+    try:
+        money = [value.to_bytes(16, "big", signed=True) for value in (sums.due, sums.retail)]
+    except OverflowError as error:
+        raise FieldError("due", sums.due, "a signed integer of 128 bits") from error
+    return account.to_bytes(4, "big") + b"".join(money)
 
 
 def subtree_by(node: Node, position: int, siblings: Sequence[Node]) -> Node:

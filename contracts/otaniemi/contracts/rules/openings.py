@@ -1,6 +1,7 @@
 """The bills' tree from the root down, as challenges and demands open it (protocol section 7).
 
 Bills claim hash and sums of their root. A **preimage** of a claimed hash claims hashes and sums of the nodes below it.
+It is a node as it is opened, with its tag in front; inner nodes and accounts are hashed from less (see ``hash_of``).
 Nothing but hashes is checked on the way, so wrong sums cannot hide what is below them.
 """
 
@@ -19,6 +20,7 @@ from otaniemi.contracts.rules.references import REFERENCE_BYTES, REFERENCE_TAG, 
 from otaniemi.contracts.rules.sums import LINE_TREE, Sums
 
 _NODE_BYTES = 160
+_HEAD_BYTES = 36
 
 
 class Stage(IntEnum):
@@ -35,12 +37,13 @@ class Stage(IntEnum):
 
 _TAG_AND_BYTES = {
     Stage.UPPER: (LINE_TREE.tag, 2 * _NODE_BYTES),
-    Stage.ACCOUNT: (ACCOUNT_TAG, 4 + _NODE_BYTES),
+    Stage.ACCOUNT: (ACCOUNT_TAG, _HEAD_BYTES + _NODE_BYTES),
     Stage.SUBTREE: (LINE_TREE.tag, 2 * _NODE_BYTES),
     Stage.LINE: (LINE_TAG, LINE_BYTES),
     Stage.BRANCH: (LINE_TREE.tag, 2 * _NODE_BYTES),
     Stage.REFERENCE: (REFERENCE_TAG, REFERENCE_BYTES),
 }
+_BYTES_OF_INNER = dict((_TAG_AND_BYTES[Stage.UPPER], _TAG_AND_BYTES[Stage.ACCOUNT]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +126,18 @@ class Opening:
     def is_right(self, preimage: bytes) -> bool:
         """Whether the node is well formed and its sums are what its ``preimage`` makes of them.
 
-        What a reference adds does not follow from its preimage and is not looked at.
+        An account also says what it owes and its retail money. What a reference adds does not follow from its preimage
+        and is not looked at.
         """
         if not self.is_preimage(preimage):
             return False
         body, claimed = preimage[1:], Sums(*self.node.sums)
         match self.stage:
             case Stage.ACCOUNT:
-                sums = Sums(*unpack_node(body[4:]).sums)
+                sums = Sums(*unpack_node(body[_HEAD_BYTES:]).sums)
+                said = [int.from_bytes(body[at : at + LINE_TREE.size], "big", signed=True) for at in (4, 20)]
+                if said != [sums.due, sums.retail]:
+                    return False
                 right = sums._replace(debit=max(sums.due, 0))
             case Stage.LINE:
                 right = LineHead.decode(body).sums
@@ -150,7 +157,7 @@ class Opening:
         BillError
             It is no preimage of the node, or not of its form.
         """
-        if not self.is_preimage(preimage) or keccak(preimage) != self.node.hash:
+        if not self.is_preimage(preimage) or hash_of(preimage) != self.node.hash:
             raise BillError(f"{preimage[:9].hex()}.. is no preimage of a node of stage {self.stage.name}")
         body = preimage[1:]
         below = replace(self, nodes=self.nodes + body)
@@ -158,7 +165,7 @@ class Opening:
             case Stage.ACCOUNT:
                 account = int.from_bytes(body[:4], "big")
                 opened = replace(below, account=account, account_index=self.index)
-                return [opened._at(unpack_node(body[4:]), Stage.SUBTREE, self.depth, 0)]
+                return [opened._at(unpack_node(body[_HEAD_BYTES:]), Stage.SUBTREE, self.depth, 0)]
             case Stage.LINE:
                 line = LineHead.decode(body)
                 node = Node(line.reference_root, line.reference_sums)
@@ -200,6 +207,19 @@ def open_root(root: Node, count: int, slots_per_day: int) -> Opening:
     return blank._at(root, Stage.UPPER, height, 0)
 
 
+def hash_of(preimage: bytes) -> bytes:
+    """Hash of the node that ``preimage`` opens, zero where it has the tag of an inner node and opens none."""
+    tag, body = preimage[:1], preimage[1:]
+    if tag not in (LINE_TREE.tag, ACCOUNT_TAG):
+        return keccak(preimage)
+    if len(body) != _BYTES_OF_INNER[tag]:
+        return LINE_TREE.empty.hash
+    if tag == ACCOUNT_TAG:
+        return keccak(tag + body[:_HEAD_BYTES] + keccak(body[_HEAD_BYTES:]))
+    left, right = body[:_NODE_BYTES], body[_NODE_BYTES:]
+    return keccak(tag + left[:32] + right[:32] + keccak(left[32:] + right[32:]))
+
+
 def unpack_node(packed: bytes) -> Node:
     """The node that ``LINE_TREE.pack`` packed."""
     starts = range(32, _NODE_BYTES, LINE_TREE.size)
@@ -221,7 +241,7 @@ def preimages(bills: Bills, besides: Bills | None = None) -> dict[bytes, bytes]:
 
     def enter(tag: bytes, body: bytes) -> None:
         preimage = tag + body
-        known[keccak(preimage)] = preimage
+        known[hash_of(preimage)] = preimage
 
     def enter_levels(levels: list[list[Node]]) -> None:
         for level in levels[:-1]:
@@ -230,7 +250,7 @@ def preimages(bills: Bills, besides: Bills | None = None) -> dict[bytes, bytes]:
 
     enter_levels(bills.levels)
     for bill in bills.accounts:
-        enter(ACCOUNT_TAG, bill.account.to_bytes(4, "big") + LINE_TREE.pack(bill.subtree))
+        enter(ACCOUNT_TAG, bill.opened)
         if bill.node in same:
             continue
         for level, above in zip(bill.levels, bill.levels[1:], strict=False):

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from otaniemi.contracts.rules.merkle_sum import SumTree
+from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.merkle_sum import Node, SumTree
 
-LINE_TREE = SumTree(tag=b"\x03", width=8, size=16, signed=True)
+
+class LineTree(SumTree):
+    """A tree of which a pass is shown the hash of two nodes' sums in place of the sums."""
+
+    def hash_over(self, left: Node, right: Node) -> bytes:
+        """Hash of the node over ``left`` and ``right``."""
+        return keccak(self.tag + left.hash + right.hash + self.hash_sums(left, right))
+
+    def hash_sums(self, left: Node, right: Node) -> bytes:
+        """Hash of the sums of both."""
+        return keccak(self.pack_sums(left) + self.pack_sums(right))
+
+    def commitment(self, node: Node) -> bytes:
+        """Hash of a node's hash and sums."""
+        return keccak(self.pack(node))
+
+
+LINE_TREE = LineTree(tag=b"\x03", width=8, size=16, signed=True)
 """The rule of every inner node of the bills: over accounts, over an account's lines, over a line's references."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from otaniemi.contracts.chain import events as e
-from otaniemi.contracts.rules.keccak import keccak
+from otaniemi.contracts.rules.openings import hash_of
 from otaniemi.platform.audit.state import State
 from otaniemi.platform.audit.steps import Step
 
@@ -31,7 +31,7 @@ class Demands:
     def answered(self, event: e.Answered, _: Step) -> Iterable[str]:
         """Half of the bond goes to who answered, the rest to the reserve."""
         demand = self._open.pop((event.id, event.hash), None)
-        if demand is None or keccak(event.preimage) != event.hash:
+        if demand is None or hash_of(event.preimage) != event.hash:
             yield f"takes an answer for node 0x{event.hash.hex()} of bills {event.id}, which nobody asked for"
             return
         self._ledger.credit(MODULE, event.answerer, demand.bond // 2)

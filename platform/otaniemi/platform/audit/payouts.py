@@ -175,18 +175,23 @@ class Payouts:
 
     def _debited(self, event: e.Debited, _: Step) -> Iterable[str]:
         proposal, ledger = self._paying(event), self._state.ledger
+        claims = []
         for entry in event.entries:
             free = ledger.free[entry.account]
             if proposal.bills:
                 sums = proposal.due.pop(entry.account, None)
-                right = _debit(entry.account, sums, free) if sums else None
+                right = e.Debit(entry.account, min(sums.due, free)) if sums else None
                 if entry != right:
                     yield f"says {entry}; by the bills it is {right}"
+                if sums and sums.due > free:
+                    claims.append(_claim(entry.account, sums, free))
             if ledger.debit(MODULE, entry.account, entry.taken) != entry.taken:
                 yield f"takes {entry.taken} of account {entry.account}, which has {free}"
             self.settled[event.community, event.day][entry.account] = entry.taken
-            proposal.retail_claim += entry.retail_claim
-            proposal.operator_claim += entry.operator_claim
+        if proposal.bills and list(event.claims) != claims:
+            yield f"claims {list(event.claims)}; by the bills it is {claims}"
+        proposal.retail_claim += sum(claim.retailer for claim in event.claims)
+        proposal.operator_claim += sum(claim.operator for claim in event.claims)
 
     def _parties_paid(self, event: e.PartiesPaid, _: Step) -> Iterable[str]:
         proposal, ledger = self._paying(event), self._state.ledger
@@ -229,12 +234,11 @@ class Payouts:
         return self.proposals[number]
 
 
-def _debit(account: int, sums: Sums, free: int) -> e.Debit:
-    """What an account pays of its bill, and who claims the rest: the retailer first, then the operator."""
-    taken = min(sums.due, free)
-    missing = sums.due - taken
+def _claim(account: int, sums: Sums, free: int) -> e.Claim:
+    """Who claims what an account cannot pay of its bill: the retailer first, then the operator."""
+    missing = sums.due - free
     retail = min(max(sums.retail, 0), missing)
-    return e.Debit(account, taken, retail, missing - retail)
+    return e.Claim(account, retail, missing - retail)
 
 
 def _text(event: e.BillsProposed, name: str) -> str:
