@@ -207,6 +207,20 @@ def test_an_event_that_says_something_else_is_found(
     assert replayed(played, changed)
 
 
+def test_a_claim_on_an_account_that_paid_is_found(played: Path, steps: list[Step]) -> None:
+    at, index, debited = next(
+        (at, index, event)
+        for at, step in enumerate(steps)
+        for index, event in enumerate(step.events)
+        if isinstance(event, e.Debited) and event.entries
+    )
+    claim = e.Claim(debited.entries[0].account, 5, 0)
+    events = list(steps[at].events)
+    events[index] = replace(debited, claims=(claim,))
+    findings = replayed(played, [*steps[:at], replace(steps[at], events=tuple(events)), *steps[at + 1 :]])
+    assert f"claims {[claim]}; by the bills it is []" in findings[0]
+
+
 @pytest.mark.parametrize(
     ("function", "argument"),
     [
