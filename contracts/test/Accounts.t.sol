@@ -9,6 +9,7 @@ import {IAccounts, Module} from "../src/interfaces/IAccounts.sol";
 import {Amounts} from "../src/libraries/Amounts.sol";
 import {LockRequests} from "../src/libraries/LockRequests.sol";
 import {AccountHot, AccountKey} from "../src/types/AccountWords.sol";
+import {productDay} from "../src/types/ProductDay.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
@@ -164,9 +165,9 @@ contract AccountsTest is Town {
         bytes memory billing =
             abi.encodeWithSelector(IAccounts.NotModule.selector, address(this), Module.Settlement);
         vm.expectRevert(market);
-        accounts.lock(COMMUNITY, 0, DAY, 0, 0);
+        accounts.lockOrder(productDay(COMMUNITY, 0, DAY), 0, 0);
         vm.expectRevert(market);
-        accounts.lockBatch(COMMUNITY, 0, DAY, 1, "");
+        accounts.lockBatch(productDay(COMMUNITY, 0, DAY), 1, "");
         vm.expectRevert(market);
         accounts.take(HOME, COMMUNITY, DAY, 1);
         vm.expectRevert(market);
@@ -304,8 +305,8 @@ contract AccountsTest is Town {
             uint32 nonce = uint32(seed % 3 == 0 ? seed % 400 : clamp(seed >> 8, 0, highest + 130));
             // Dead: below the 128 nonces that end with the highest used one, once that is above 127.
             bool dead = any && highest >= 128 && nonce + 127 < highest;
-            uint256 request = LockRequests.pack(_ownerOf(HOME), HOME, nonce, Skip.None);
-            Skip fault = accounts.lock(COMMUNITY, 0, DAY, request, 1);
+            uint256 request = LockRequests.pack(_ownerOf(HOME), HOME, nonce, 0);
+            Skip fault = accounts.lockOrder(productDay(COMMUNITY, 0, DAY), request, 1);
             vm.assertEq(uint256(fault), uint256(dead || _used[nonce] ? Skip.NonceUsed : Skip.None));
             if (fault != Skip.None) continue;
             _used[nonce] = true;
@@ -329,13 +330,14 @@ contract AccountsTest is Town {
         vm.assertEq(_lock(owner, HOME, 0, Skip.GateClosed, 0), uint256(Skip.NonceUsed));
         vm.assertEq(accounts.lockTotal(COMMUNITY, DAY), 100e9);
         bytes memory requests = abi.encodePacked(
-            LockRequests.pack(_ownerOf(OTHER), OTHER, 0, Skip.None),
+            LockRequests.pack(_ownerOf(OTHER), OTHER, 0, 0),
             uint256(1),
-            LockRequests.pack(_ownerOf(OTHER), OTHER, 1, Skip.None),
+            LockRequests.pack(_ownerOf(OTHER), OTHER, 1, 0),
             uint256(1)
         );
         vm.assertEq(
-            accounts.lockBatch(COMMUNITY, 0, DAY, 1, requests), abi.encodePacked(Skip.None, Skip.MarketFull)
+            accounts.lockBatch(productDay(COMMUNITY, 0, DAY), 1, requests),
+            abi.encodePacked(Skip.None, Skip.MarketFull)
         );
     }
 
@@ -343,7 +345,7 @@ contract AccountsTest is Town {
         private
         returns (uint256)
     {
-        uint256 request = LockRequests.pack(signer, account, nonce, fault);
-        return uint256(accounts.lock(COMMUNITY, 0, DAY, request, nano));
+        uint256 request = LockRequests.pack(signer, account, nonce, uint256(fault));
+        return uint256(accounts.lockOrder(productDay(COMMUNITY, 0, DAY), request, nano));
     }
 }

@@ -2,9 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Progress} from "../src/libraries/Clearing.sol";
-import {OrderHash} from "../src/libraries/OrderHash.sol";
 import {Market} from "../src/types/Market.sol";
-import {OrderRecord} from "../src/types/OrderRecord.sol";
 import {Town} from "./support/Town.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -98,7 +96,7 @@ contract GasTest is Town {
         bytes memory record = abi.encodePacked(
             home, _biased(100_000), uint32(500), uint24(0), (source << 1) | uint8(buy ? 1 : 0)
         );
-        bytes32 hash = OrderHash.order(OrderRecord.wrap(uint128(bytes16(record))), _market(0), 0, NEVER);
+        bytes32 hash = _orderHash(_market(0), record, 0, NEVER);
         return abi.encodePacked(record, uint8(0), NEVER, _sign(_keyOf(home), address(auction), hash));
     }
 

@@ -10,9 +10,8 @@ import {IAccounts, Module} from "../src/interfaces/IAccounts.sol";
 import {ICallAuction} from "../src/interfaces/ICallAuction.sol";
 import {ICommunities} from "../src/interfaces/ICommunities.sol";
 import {ISchedules} from "../src/interfaces/ISchedules.sol";
-import {OrderHash} from "../src/libraries/OrderHash.sol";
 import {Market} from "../src/types/Market.sol";
-import {OrderRecord} from "../src/types/OrderRecord.sol";
+import {productDay} from "../src/types/ProductDay.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
 import {vm} from "./support/Vm.sol";
@@ -162,7 +161,7 @@ contract KeysTest is Town {
         vm.expectRevert(abi.encodeWithSelector(IAccounts.NotModule.selector, module, Module.Market));
         accounts.debit(abi.encodePacked(OTHER, uint64(1)));
         vm.prank(address(auction));
-        accounts.lockBatch(COMMUNITY, 0, DAY, 0, "");
+        accounts.lockBatch(productDay(COMMUNITY, 0, DAY), 0, "");
         vm.prank(_ownerOf(HOME));
         accounts.withdraw(HOME);
         vm.warp(from);
@@ -172,7 +171,7 @@ contract KeysTest is Town {
         vm.assertTrue(role == Module.Settlement && pot == 1);
         vm.prank(address(auction));
         vm.expectPartialRevert(IAccounts.NotModule.selector);
-        accounts.lockBatch(COMMUNITY, 0, DAY, 0, "");
+        accounts.lockBatch(productDay(COMMUNITY, 0, DAY), 0, "");
     }
 
     function test_a_contract_wallet_orders_through_anyone() public {
@@ -185,8 +184,7 @@ contract KeysTest is Town {
         _fund(home, 100e6);
         vm.expectPartialRevert(ICallAuction.NotSigned.selector);
         _placeOfWallet(home, bytes("yes"));
-        OrderRecord record = OrderRecord.wrap(uint128(bytes16(_record(home, 100_000, 500, true, 0))));
-        bytes32 order = OrderHash.order(record, _market(0), 0, NEVER);
+        bytes32 order = _orderHash(_market(0), _record(home, 100_000, 500, true, 0), 0, NEVER);
         wallet.accept(_digest(address(auction), order));
         vm.expectPartialRevert(ICallAuction.NotSigned.selector);
         _placeOfWallet(home, "no");

@@ -12,6 +12,7 @@ import {Amounts} from "../libraries/Amounts.sol";
 import {LockRequests} from "../libraries/LockRequests.sol";
 import {Wire} from "../libraries/Wire.sol";
 import {AccountHot, AccountKey, MAX_OWED, newAccountKey} from "../types/AccountWords.sol";
+import {ProductDay, productDay} from "../types/ProductDay.sol";
 import {DeviceLimits, NO_LIMITS, limitsOf} from "../types/DeviceLimits.sol";
 import {OrderRecord, bias} from "../types/OrderRecord.sol";
 import {Skip} from "../types/Skip.sol";
@@ -79,15 +80,13 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     mapping(uint8 product => mapping(bytes32 meter => uint32 account)) public accountOfMeter;
 
     /// @inheritdoc IAccounts
-    mapping(uint32 community => mapping(uint32 day => uint256 nano)) public lockTotal;
-
-    /// @inheritdoc IAccounts
     mapping(uint32 account => Withdrawal) public withdrawalOf;
 
     /// @notice Who becomes owner of an account, and from when it may accept [unix s].
     mapping(uint32 account => Succession) public successionOf;
 
     mapping(uint32 account => Account) private _accounts;
+    mapping(uint256 communityDay => uint256 nano) private _locks;
     mapping(uint32 account => DeviceLimits) private _limits;
     mapping(address module => ModuleState) private _modules;
 
@@ -259,41 +258,42 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 ask)
+    function lockOrder(ProductDay delivery, uint256 request, uint256 ask)
         external
         onlyModule(Module.Market)
         returns (Skip fault)
     {
-        fault = _lock(community, product, request, ask, true);
+        fault = _lock(delivery.homeOf(), request, ask, 1);
         // The sum of all locks is at most 2**62, see [1].
         unchecked {
-            if (fault == Skip.None) lockTotal[community][day] += LockRequests.money(ask);
+            if (fault == Skip.None) _locks[delivery.communityDay()] += LockRequests.money(ask);
         }
     }
 
     /// @inheritdoc IAccounts
-    function lockBatch(uint32 community, uint8 product, uint32 day, uint256 room, bytes calldata requests)
+    function lockBatch(ProductDay delivery, uint256 room, bytes calldata requests)
         external
         onlyModule(Module.Market)
         returns (bytes memory faults)
     {
+        uint256 home = delivery.homeOf();
         uint256 count = requests.length / LockRequests.BYTES;
-        faults = new bytes(count);
         uint256 total = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            (uint256 request, uint256 ask) = LockRequests.get(requests, i);
-            Skip fault = _lock(community, product, request, ask, room != 0);
-            if (fault != Skip.None) {
-                faults[i] = bytes1(uint8(fault));
-                continue;
-            }
-            // room > 0; the sum of all locks is at most 2**62, see [1].
-            unchecked {
+        // i < count, and room > 0 where it decreases; the sum of all locks is at most 2**62, see [1].
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                (uint256 request, uint256 ask) = LockRequests.get(requests, i);
+                Skip fault = _lock(home, request, ask, room);
+                if (fault != Skip.None) {
+                    if (faults.length == 0) faults = new bytes(count);
+                    faults[i] = bytes1(uint8(fault));
+                    continue;
+                }
                 total += LockRequests.money(ask);
                 --room;
             }
         }
-        if (total != 0) lockTotal[community][day] += total;
+        if (total != 0) _locks[delivery.communityDay()] += total;
     }
 
     /// @inheritdoc IAccounts
@@ -307,7 +307,7 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         // nano <= free <= 2**62, and the sum of all locks is at most 2**62, see [1].
         unchecked {
             _accounts[account].hot = hot.withFree(free - nano);
-            lockTotal[community][day] += nano;
+            _locks[productDay(community, 0, day).communityDay()] += nano;
         }
     }
 
@@ -317,8 +317,9 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         onlyModule(Module.Settlement)
         returns (uint256 nano)
     {
-        nano = lockTotal[community][day];
-        delete lockTotal[community][day];
+        uint256 key = productDay(community, 0, day).communityDay();
+        nano = _locks[key];
+        delete _locks[key];
         // Pots and locks together are at most 2**62, see [1].
         _modules[msg.sender].pot += uint64(nano);
         emit LocksReleased(community, day, nano);
@@ -374,17 +375,22 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function check(uint32 community, uint8 product, uint256 request)
+    function faultOf(ProductDay delivery, uint256 request)
         external
         view
         returns (Skip fault, uint256 free, DeviceLimits limits)
     {
         Account storage account = _accounts[LockRequests.account(request)];
-        fault = _fault(account, account.hot, community, product, request, 0);
+        fault = _fault(account.key, account.hot, delivery.homeOf(), request, 0);
         if (fault == Skip.None) {
             limits = _limitsFor(account.key, LockRequests.account(request), LockRequests.signer(request));
         }
         free = account.hot.free();
+    }
+
+    /// @inheritdoc IAccounts
+    function lockTotal(uint32 community, uint32 day) external view returns (uint256 nano) {
+        return _locks[productDay(community, 0, day).communityDay()];
     }
 
     /// @inheritdoc IAccounts
@@ -398,10 +404,16 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
-    function keysOf(bytes calldata accounts) external view returns (AccountKey[] memory keys) {
-        keys = new AccountKey[](accounts.length / 4);
-        for (uint256 i = 0; i < keys.length; ++i) {
-            keys[i] = _accounts[accounts.u32(4 * i)].key;
+    function keysOf(bytes calldata accounts) external view returns (bytes memory keys) {
+        keys = new bytes(accounts.length / 4 * 32);
+        // Offsets within the calldata and the array, which has a word for every 4 bytes.
+        unchecked {
+            for (uint256 i = 0; i < keys.length; i += 32) {
+                AccountKey key = _accounts[accounts.u32(i / 8)].key;
+                assembly ("memory-safe") {
+                    mstore(add(add(keys, 0x20), i), key)
+                }
+            }
         }
     }
 
@@ -466,51 +478,47 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
     }
 
     /// @dev Uses the nonce and takes the money, or says what is wrong.
-    function _lock(uint32 community, uint8 product, uint256 request, uint256 ask, bool room)
-        private
-        returns (Skip)
-    {
+    /// @param home What a key word of the community with a meter for the product has, see types/ProductDay.sol.
+    /// @param room How many records the market still takes.
+    function _lock(uint256 home, uint256 request, uint256 ask, uint256 room) private returns (Skip) {
         Account storage account = _accounts[LockRequests.account(request)];
-        AccountHot hot = account.hot;
-        if (!_isPlain(account.key, community, product, request) || hot.isUsed(LockRequests.nonce(request))) {
-            Skip fault = _fault(account, hot, community, product, request, ask);
+        (AccountKey key, AccountHot hot) = (account.key, account.hot);
+        uint32 nonce = LockRequests.nonce(request);
+        // As usual by the order key or by the owner; else one thing after the other.
+        bool usual = hot.isFresh(nonce) && LockRequests.isFaultless(request);
+        if (!usual || !key.isExactly(home, LockRequests.signer(request)) && !_isOfOwner(key, home, request)) {
+            Skip fault = _fault(key, hot, home, request, ask);
             if (fault != Skip.None) return fault;
         }
         (uint256 free, uint256 nano) = (hot.free(), LockRequests.money(ask));
         if (nano > free) return Skip.InsufficientCollateral;
-        if (!room) return Skip.MarketFull;
+        if (room == 0) return Skip.MarketFull;
         // nano <= free
         unchecked {
-            account.hot = hot.use(LockRequests.nonce(request)).withFree(free - nano);
+            account.hot = hot.use(nonce).withFree(free - nano);
         }
         return Skip.None;
     }
 
     /// @dev First failure of a request before its money, merged with the fault that it brings.
-    function _fault(
-        Account storage account,
-        AccountHot hot,
-        uint32 community,
-        uint8 product,
-        uint256 request,
-        uint256 ask
-    ) private view returns (Skip fault) {
+    function _fault(AccountKey key, AccountHot hot, uint256 home, uint256 request, uint256 ask)
+        private
+        view
+        returns (Skip fault)
+    {
+        address signer = LockRequests.signer(request);
         fault = LockRequests.fault(request);
         if (fault == Skip.Malformed) return fault;
-        AccountKey key = account.key;
-        if (AccountKey.unwrap(key) == 0 || key.community() != community) return Skip.UnknownAccount;
-        if (!key.metered(product)) return Skip.NoMeter;
+        if (!key.isHome(home)) return key.isOf(home) ? Skip.NoMeter : Skip.UnknownAccount;
         if (fault == Skip.Expired) return fault;
-        address signer = LockRequests.signer(request);
-        if (key.orderKey() != signer) {
-            if (signer == address(0) || ownerOf[LockRequests.account(request)] != signer) {
-                return Skip.BadSignature;
-            }
+        if (key.orderKey() != signer && !_isOwner(LockRequests.account(request), signer)) {
+            return Skip.BadSignature;
         }
         if (hot.isUsed(LockRequests.nonce(request))) return Skip.NonceUsed;
+        if (!key.isLimited()) return fault;
         OrderRecord record = LockRequests.recordOf(ask);
         // A quantity of 0 is a profile's, whose steps the market judges, or is refused by the market.
-        if (record.quantity() != 0 && key.isLimited()) {
+        if (record.quantity() != 0) {
             DeviceLimits limits = _limitsFor(key, LockRequests.account(request), signer);
             if (!limits.permits(record.topPrice(), record.quantity(), block.timestamp)) {
                 return Skip.KeyLimited;
@@ -529,16 +537,14 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
         return state.nextFrom != 0 && block.timestamp >= state.nextFrom ? state.next : state.role;
     }
 
-    /// @dev True for the usual request: faultless, of a home of the community, signed by its order key. `_fault` finds
-    /// the same by looking at one thing after the other.
-    function _isPlain(AccountKey key, uint32 community, uint8 product, uint256 request)
-        private
-        pure
-        returns (bool)
-    {
-        // Between community and products the word is 0 unless the key is limited.
-        return AccountKey.unwrap(key) >> 8 == ((request >> 96) << 88 | uint256(community) << 56)
-            && key.metered(product) && LockRequests.isFaultless(request);
+    /// @dev True for a request of a home of the community by its owner, whom nothing limits.
+    function _isOfOwner(AccountKey key, uint256 home, uint256 request) private view returns (bool) {
+        return key.isHome(home) && _isOwner(LockRequests.account(request), LockRequests.signer(request));
+    }
+
+    /// @dev An account that exists has an owner, who is not address 0.
+    function _isOwner(uint32 account, address key) private view returns (bool) {
+        return ownerOf[account] == key;
     }
 
     function _known(uint32 account) private view returns (AccountKey key) {

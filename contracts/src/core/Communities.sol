@@ -114,14 +114,14 @@ contract Communities is ICommunities, AccessManaged {
     function marketTerms(Market market) external view returns (MarketTerms terms, uint256 slotStart) {
         // Only the key itself is a market: one with higher bits set would have the same community, slot and session.
         if (Market.unwrap(market) >> 80 != 0) return (terms, 0);
-        if (_versions[market.community()].length == 0) return (terms, 0);
-        Rules storage calendar = _versions[market.community()][0].rules;
-        uint256 slotSeconds = calendar.slotSeconds;
-        int256 utcOffset = calendar.utcOffset;
+        Version[] storage versions = _versions[market.community()];
+        if (versions.length == 0) return (terms, 0);
+        Rules storage rules = versions[0].rules;
+        (uint256 slotSeconds, int256 utcOffset) = (rules.slotSeconds, rules.utcOffset);
         slotStart = market.slot() * slotSeconds;
         uint256 day = dayOf(market.slot(), slotSeconds, utcOffset);
         Version storage version = _versionAt(market.community(), uint32(day));
-        Rules memory rules = version.rules;
+        rules = version.rules;
         bool traded = market.product() < 8 && (rules.products >> market.product()) & 1 == 1;
         if (!traded || market.session() >= version.sessions.length || closed[market.community()][uint32(day)])
         {

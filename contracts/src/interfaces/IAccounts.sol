@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccountHot, AccountKey} from "../types/AccountWords.sol";
+import {ProductDay} from "../types/ProductDay.sol";
 import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {Skip} from "../types/Skip.sol";
 
@@ -148,19 +149,17 @@ interface IAccounts {
 
     /// @notice Uses a nonce and locks money until the day's bills, as far as key, nonce and funds allow.
     /// Market modules only.
-    /// @param day Trading day of the order.
+    /// @param delivery Product and trading day of the order.
     /// @param request See `LockRequests`; its own fault counts in the order of `Skip`.
     /// @param ask See `LockRequests`: the record of a single order, money to lock [nano-token].
     /// @return fault `Skip.None` where accepted, else the first failure.
-    function lock(uint32 community, uint8 product, uint32 day, uint256 request, uint256 ask)
-        external
-        returns (Skip fault);
+    function lockOrder(ProductDay delivery, uint256 request, uint256 ask) external returns (Skip fault);
 
-    /// @notice `lock` for many orders of one product and day. Market modules only.
+    /// @notice `lockOrder` for many orders of one product and day. Market modules only.
     /// @param room How many can be accepted.
     /// @param requests Request and ask of each, 64 bytes.
-    /// @return faults A byte each.
-    function lockBatch(uint32 community, uint8 product, uint32 day, uint256 room, bytes calldata requests)
+    /// @return faults A byte each, none if all were accepted.
+    function lockBatch(ProductDay delivery, uint256 room, bytes calldata requests)
         external
         returns (bytes memory faults);
 
@@ -185,8 +184,8 @@ interface IAccounts {
     /// @notice Moves money of the caller's own pot to the reserve. Modules, and who was one while its pot is not empty.
     function reserveFromPot(uint256 nano) external;
 
-    /// @notice What `lock` would say to a request that locks nothing, the account's free balance, and what limits its key.
-    function check(uint32 community, uint8 product, uint256 request)
+    /// @notice What `lockOrder` would say to a request that locks nothing, the account's free balance, and what limits its key.
+    function faultOf(ProductDay delivery, uint256 request)
         external
         view
         returns (Skip fault, uint256 free, DeviceLimits limits);
@@ -199,7 +198,8 @@ interface IAccounts {
 
     /// @notice Key words of accounts, zero where there is none.
     /// @param accounts 4 bytes each.
-    function keysOf(bytes calldata accounts) external view returns (AccountKey[] memory);
+    /// @return keys 32 bytes each.
+    function keysOf(bytes calldata accounts) external view returns (bytes memory keys);
 
     /// @notice Owner of an account, zero where there is none.
     function ownerOf(uint32 account) external view returns (address);

@@ -12,14 +12,14 @@ library LockRequests {
 
     /// @notice First word of a request.
     /// @param signer_ Who ordered, zero if the signature is invalid.
-    /// @param fault_ What the market found wrong.
-    function pack(address signer_, uint32 account_, uint32 nonce_, Skip fault_)
+    /// @param fault_ What the market found wrong, of `Skip`.
+    function pack(address signer_, uint32 account_, uint32 nonce_, uint256 fault_)
         internal
         pure
         returns (uint256)
     {
-        return (uint256(uint160(signer_)) << 96) | (uint256(account_) << 64) | (uint256(nonce_) << 32)
-            | uint256(uint8(fault_));
+        return
+            (uint256(uint160(signer_)) << 96) | (uint256(account_) << 64) | (uint256(nonce_) << 32) | fault_;
     }
 
     /// @notice Second word of the request of a single order.

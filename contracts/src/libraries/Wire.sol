@@ -21,6 +21,18 @@ library Wire {
         return int32(u32(data, offset));
     }
 
+    /// @notice The bytes from one offset to another one behind it, both within `data` by the caller.
+    function part(bytes calldata data, uint256 from, uint256 to)
+        internal
+        pure
+        returns (bytes calldata slice)
+    {
+        assembly ("memory-safe") {
+            slice.offset := add(data.offset, from)
+            slice.length := sub(to, from)
+        }
+    }
+
     /// @notice Compact signature of 64 bytes.
     function signature(bytes calldata data, uint256 offset) internal pure returns (bytes32 r, bytes32 vs) {
         assembly ("memory-safe") {

@@ -2,16 +2,18 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {ISchedules} from "../interfaces/ISchedules.sol";
+import {Digests, FIELDS, newDigests} from "../libraries/Digests.sol";
 import {HashChain} from "../libraries/HashChain.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {Wire} from "../libraries/Wire.sol";
 import {AccountKey} from "../types/AccountWords.sol";
+import {productDay} from "../types/ProductDay.sol";
 import {DeviceLimits} from "../types/DeviceLimits.sol";
 import {Rules, dayOf, dayStart} from "../types/Rules.sol";
 import {Skip} from "../types/Skip.sol";
@@ -21,22 +23,26 @@ import {Skip} from "../types/Skip.sol";
 contract Schedules is ISchedules, EIP712 {
     using Wire for bytes;
 
-    /// @dev What the nominations of one call share. The day's slots are `first` and the `slots - 1` after it.
+    /// @dev What the nominations of one call share. The day's slots are those from `first` on before `end`; a nomination can
+    /// begin now in `span` of them, from `open` on.
     struct Frame {
         uint32 community;
         uint8 product;
         uint32 day;
+        uint256 home;
         uint256 first;
-        uint256 slots;
-        uint256 slotSeconds;
-        uint256 lead;
+        uint256 end;
+        uint256 open;
+        uint256 span;
         uint256 limitWh;
-        bytes32 domain;
+        Digests digests;
     }
 
     bytes32 private constant NOMINATION = keccak256(
         "Nomination(uint32 account,uint32 community,uint8 product,uint32 slot,uint32 seq,bytes wh)"
     );
+
+    uint256 private constant NOMINATION_FIELDS = 6;
 
     uint256 private constant HEAD_BYTES = 14;
     uint256 private constant SIGNATURE_BYTES = 64;
@@ -66,30 +72,27 @@ contract Schedules is ISchedules, EIP712 {
     /// @inheritdoc ISchedules
     function nominateBatch(uint32 community, uint8 product, uint32 day, bytes calldata nominations) external {
         Frame memory frame = _frame(community, product, day, true);
-        AccountKey[] memory keys = _accounts.keysOf(_accountsOf(nominations));
+        bytes memory keys = _accounts.keysOf(_accountsOf(nominations));
+        // Both arrays have room for everything and grow from nothing.
         bytes memory entries = new bytes(nominations.length);
-        bytes32[] memory leaves = new bytes32[](keys.length);
-        (uint256 length, uint256 count, uint256 pos) = (0, 0, 0);
-        for (uint256 i = 0; i < keys.length; ++i) {
-            // `_accountsOf` found an entry and its signature at every position.
-            uint256 head = nominations.word(pos);
-            uint256 end = pos + _entryBytes(head);
-            (Skip reason, bytes32 leaf) = _check(frame, head, nominations, pos, end, keys[i]);
-            if (reason == Skip.None) {
-                leaves[count++] = leaf;
-                length = _copy(entries, length, nominations[pos:end]);
-            } else {
-                emit NominationSkipped(community, product, day, _account(head), _seq(head), reason);
-            }
-            pos = end + SIGNATURE_BYTES;
-        }
-        if (count == 0) return;
-        // Both arrays only get shorter.
+        bytes32[] memory leaves = new bytes32[](keys.length / 32);
         assembly ("memory-safe") {
-            mstore(entries, length)
-            mstore(leaves, count)
+            mstore(entries, 0)
+            mstore(leaves, 0)
         }
-        _append(frame, leaves, entries);
+        uint256 pos = 0;
+        // `_accountsOf` found an entry and its signature at every position, so that none is beyond the wire.
+        unchecked {
+            for (uint256 i = 0; i < keys.length; i += 32) {
+                uint256 head = nominations.word(pos);
+                uint256 end = pos + _entryBytes(head);
+                (Skip reason, bytes32 leaf) = _check(frame, head, nominations, pos, end, _keyAt(keys, i));
+                if (reason == Skip.None) _push(leaves, entries, leaf, nominations.part(pos, end));
+                else emit NominationSkipped(community, product, day, _account(head), _seq(head), reason);
+                pos = end + SIGNATURE_BYTES;
+            }
+        }
+        if (leaves.length != 0) _append(frame, leaves, entries);
     }
 
     /// @inheritdoc ISchedules
@@ -106,15 +109,15 @@ contract Schedules is ISchedules, EIP712 {
         Frame memory frame = _frame(community, product, day, false);
         uint256 head = (uint256(account) << 224) | (uint256(slot) << 192) | (uint256(seq) << 160);
         AccountKey key = _accounts.keyOf(account);
-        Skip reason = _judge(frame, head, wh, key);
-        if (reason == Skip.Malformed) revert MalformedNomination();
-        if (reason == Skip.UnknownAccount) revert UnknownAccount(account);
-        if (reason == Skip.NoMeter) revert NoMeter(account, product);
-        if (!_accounts.mayOrder(account, msg.sender)) revert NotOrderKey(account, msg.sender);
-        if (!_permitted(account, wh, msg.sender, key)) revert KeyLimited(account, msg.sender);
-        if (reason == Skip.GateClosed) revert GateClosed(slot);
-        if (reason == Skip.TooFarAhead) revert TooFarAhead(slot);
-        if (reason == Skip.QuantityOutOfRange) revert QuantityOutOfRange(account);
+        Skip fault = _fault(frame, head, wh, msg.sender, key);
+        if (fault == Skip.Malformed) revert MalformedNomination();
+        if (fault == Skip.UnknownAccount) revert UnknownAccount(account);
+        if (fault == Skip.NoMeter) revert NoMeter(account, product);
+        if (fault == Skip.BadSignature) revert NotOrderKey(account, msg.sender);
+        if (fault == Skip.KeyLimited) revert KeyLimited(account, msg.sender);
+        if (fault == Skip.GateClosed) revert GateClosed(slot);
+        if (fault == Skip.TooFarAhead) revert TooFarAhead(slot);
+        if (fault == Skip.QuantityOutOfRange) revert QuantityOutOfRange(account);
         bytes32[] memory leaves = new bytes32[](1);
         (leaves[0],) = _hashes(head, wh);
         // wh.length / 4 <= slots of a day < 2**16
@@ -157,16 +160,20 @@ contract Schedules is ISchedules, EIP712 {
         // Slots before local 1970 count to day 0, as in `dayOf`.
         uint256 first = day == 0 ? 0 : uint256(dayStart(day, rules.utcOffset)) / rules.slotSeconds;
         uint256 end = uint256(dayStart(uint256(day) + 1, rules.utcOffset)) / rules.slotSeconds;
+        uint256 lead = relayed ? rules.nominationBatchLead : rules.nominationDirectLead;
+        uint256 open = Math.max(first, (block.timestamp + lead) / rules.slotSeconds + 1);
+        uint256 last = Math.min(end, (block.timestamp + HORIZON) / rules.slotSeconds + 1);
         return Frame(
             community,
             product,
             day,
+            productDay(community, product, day).homeOf(),
             first,
-            end - first,
-            rules.slotSeconds,
-            relayed ? rules.nominationBatchLead : rules.nominationDirectLead,
+            end,
+            open,
+            Math.saturatingSub(last, open),
             rules.connectionLimitWh,
-            _domainSeparatorV4()
+            _digestsOf(_domainSeparatorV4(), community, product)
         );
     }
 
@@ -179,37 +186,48 @@ contract Schedules is ISchedules, EIP712 {
         uint256 end,
         AccountKey key
     ) private view returns (Skip reason, bytes32 leaf) {
-        bytes calldata wh = nominations[pos + HEAD_BYTES:end];
-        reason = _judge(frame, head, wh, key);
-        // The signature comes before limits and gate in the order of checks.
-        if (reason != Skip.None && reason <= Skip.BadSignature) return (reason, 0);
+        bytes calldata wh = nominations.part(pos + HEAD_BYTES, end);
         bytes32 energies;
         (leaf, energies) = _hashes(head, wh);
-        bytes32 digest = MessageHashUtils.toTypedDataHash(frame.domain, _structHash(frame, head, energies));
-        address signer = Signatures.recover(digest, nominations, end);
-        if (!_maySign(_account(head), signer, key)) return (Skip.BadSignature, 0);
-        if (!_permitted(_account(head), wh, signer, key)) return (Skip.KeyLimited, 0);
+        address signer = Signatures.recover(_digest(frame.digests, head, energies), nominations, end);
+        // As usual; else one thing after the other.
+        if (!key.isExactly(frame.home, signer) || !_isTimely(frame, head, wh) || !_within(wh, frame.limitWh))
+        {
+            reason = _fault(frame, head, wh, signer, key);
+        }
     }
 
-    /// @dev First failure of a nomination but for its signature.
-    function _judge(Frame memory frame, uint256 head, bytes calldata wh, AccountKey key)
+    /// @dev First failure of a nomination by `signer`.
+    function _fault(Frame memory frame, uint256 head, bytes calldata wh, address signer, AccountKey key)
         private
         view
         returns (Skip)
     {
-        if (wh.length == 0 || wh.length % 4 != 0 || _seq(head) == 0) return Skip.Malformed;
         uint256 slot = _slot(head);
-        // The first comparison keeps the differences of the second from wrapping.
+        // Numbers of 32 bits and the count of a day's slots.
         unchecked {
-            if (slot - frame.first >= frame.slots) return Skip.Malformed;
-            if (wh.length / 4 > frame.slots - (slot - frame.first)) return Skip.Malformed;
+            if (
+                wh.length == 0 || wh.length % 4 != 0 || _seq(head) == 0 || slot < frame.first
+                    || slot + wh.length / 4 > frame.end
+            ) return Skip.Malformed;
         }
-        if (AccountKey.unwrap(key) == 0 || key.community() != frame.community) return Skip.UnknownAccount;
-        if (!key.metered(frame.product)) return Skip.NoMeter;
-        uint256 start = slot * frame.slotSeconds;
-        if (block.timestamp + frame.lead >= start) return Skip.GateClosed;
-        if (start > block.timestamp + HORIZON) return Skip.TooFarAhead;
+        if (!key.isOf(frame.home)) return Skip.UnknownAccount;
+        if (!key.isMetered(frame.home)) return Skip.NoMeter;
+        if (!_maySign(_account(head), signer, key)) return Skip.BadSignature;
+        if (!_permitted(_account(head), wh, signer, key)) return Skip.KeyLimited;
+        if (slot < frame.open) return Skip.GateClosed;
+        if (slot - frame.open >= frame.span) return Skip.TooFarAhead;
         return _within(wh, frame.limitWh) ? Skip.None : Skip.QuantityOutOfRange;
+    }
+
+    /// @dev True if a nomination has slots, all of the day, the first of which can be nominated now, and a seq.
+    function _isTimely(Frame memory frame, uint256 head, bytes calldata wh) private pure returns (bool) {
+        uint256 slot = _slot(head);
+        // Numbers of 32 bits and the count of a day's slots; a slot before the first one wraps around.
+        unchecked {
+            return slot - frame.open < frame.span && slot + wh.length / 4 <= frame.end
+                && wh.length * _seq(head) != 0;
+        }
     }
 
     /// @dev True if the limits of the key that signed allow the nomination now.
@@ -228,25 +246,31 @@ contract Schedules is ISchedules, EIP712 {
         return signer != address(0) && (signer == key.orderKey() || _accounts.mayOrder(account, signer));
     }
 
-    /// @dev EIP-712 struct hash of a nomination whose energies have the hash `energies`.
-    function _structHash(Frame memory frame, uint256 head, bytes32 energies)
+    /// @dev For the digests of nominations of one product.
+    function _digestsOf(bytes32 domain, uint32 community, uint8 product)
         private
         pure
-        returns (bytes32 hash)
+        returns (Digests digests)
     {
-        (bytes32 typeHash, uint256 community, uint256 product) = (NOMINATION, frame.community, frame.product);
-        // Writes beyond the free memory pointer only, so that a batch does not pay for the memory of every entry.
+        digests = newDigests(domain, NOMINATION, NOMINATION_FIELDS);
+        // Words of the digests.
         assembly ("memory-safe") {
-            let m := mload(0x40)
-            mstore(m, typeHash)
-            mstore(add(m, 0x20), shr(224, head)) // account
-            mstore(add(m, 0x40), community)
-            mstore(add(m, 0x60), product)
-            mstore(add(m, 0x80), and(shr(192, head), 0xffffffff)) // slot
-            mstore(add(m, 0xa0), and(shr(160, head), 0xffffffff)) // seq
-            mstore(add(m, 0xc0), energies)
-            hash := keccak256(m, 0xe0)
+            mstore(add(digests, add(FIELDS, 0x20)), community)
+            mstore(add(digests, add(FIELDS, 0x40)), product)
         }
+    }
+
+    /// @dev EIP-712 digest of a nomination whose energies have the hash `energies`.
+    function _digest(Digests digests, uint256 head, bytes32 energies) private pure returns (bytes32) {
+        // Words of the digests.
+        assembly ("memory-safe") {
+            let fields := add(digests, FIELDS)
+            mstore(fields, shr(224, head)) // account
+            mstore(add(fields, 0x60), and(shr(192, head), 0xffffffff)) // slot
+            mstore(add(fields, 0x80), and(shr(160, head), 0xffffffff)) // seq
+            mstore(add(fields, 0xa0), energies)
+        }
+        return digests.digest(NOMINATION_FIELDS);
     }
 
     /// @dev Leaf of a nomination, `keccak(0x00, account, slot, seq, wh)`, and the hash of its energies.
@@ -268,16 +292,18 @@ contract Schedules is ISchedules, EIP712 {
         // slither-disable-next-line divide-before-multiply
         accounts = new bytes(nominations.length / (HEAD_BYTES + SIGNATURE_BYTES) * 4 + 32);
         (uint256 count, uint256 pos) = (0, 0);
-        while (pos < nominations.length) {
-            if (pos + HEAD_BYTES > nominations.length) revert MalformedWire();
-            uint256 head = nominations.word(pos);
-            assembly ("memory-safe") {
-                mstore(add(add(accounts, 0x20), shl(2, count)), head)
+        // What is read beyond the wire is zero, so that an entry without its end leads beyond it.
+        unchecked {
+            while (pos < nominations.length) {
+                uint256 head = nominations.word(pos);
+                assembly ("memory-safe") {
+                    mstore(add(add(accounts, 0x20), shl(2, count)), head)
+                }
+                pos += _entryBytes(head) + SIGNATURE_BYTES;
+                ++count;
             }
-            pos += _entryBytes(head) + SIGNATURE_BYTES;
-            ++count;
-            if (pos > nominations.length || count > MAX_ENTRIES) revert MalformedWire();
         }
+        if (pos != nominations.length || count > MAX_ENTRIES) revert MalformedWire();
         // The array only gets shorter.
         assembly ("memory-safe") {
             mstore(accounts, shl(2, count))
@@ -318,12 +344,25 @@ contract Schedules is ISchedules, EIP712 {
         return uint32(head >> 160);
     }
 
-    /// @dev Copies a part to `target` at `offset`, where there is room for it; returns the end of what was copied.
-    function _copy(bytes memory target, uint256 offset, bytes calldata part) private pure returns (uint256) {
-        // All parts together are shorter than the wire, which is as long as `target`.
+    /// @dev Key at an offset of words that reach there.
+    function _keyAt(bytes memory keys, uint256 offset) private pure returns (AccountKey key) {
         assembly ("memory-safe") {
-            calldatacopy(add(add(target, 0x20), offset), part.offset, part.length)
+            key := mload(add(add(keys, 0x20), offset))
         }
-        return offset + part.length;
+    }
+
+    /// @dev Adds a leaf and its entry to arrays that have room for them.
+    function _push(bytes32[] memory leaves, bytes memory entries, bytes32 leaf, bytes calldata entry)
+        private
+        pure
+    {
+        assembly ("memory-safe") {
+            let count := add(mload(leaves), 1)
+            mstore(leaves, count)
+            mstore(add(leaves, shl(5, count)), leaf)
+            let length := mload(entries)
+            calldatacopy(add(add(entries, 0x20), length), entry.offset, entry.length)
+            mstore(entries, add(length, entry.length))
+        }
     }
 }

@@ -8,8 +8,19 @@ type AccountKey is uint256;
 /// @notice What every order changes: `free u64 [nano-token] | nonce base u32 | nonce window u128`.
 type AccountHot is uint256;
 
-using {orderKey, community, isLimited, metered, withOrderKey, withMeter} for AccountKey global;
-using {free, isUsed, use, withFree} for AccountHot global;
+using {
+    orderKey,
+    community,
+    isLimited,
+    metered,
+    isOf,
+    isMetered,
+    isHome,
+    isExactly,
+    withOrderKey,
+    withMeter
+} for AccountKey global;
+using {free, isFresh, isUsed, use, withFree} for AccountHot global;
 
 /// @dev Largest sum of everything owed [nano-token]; no balance can exceed it.
 uint256 constant MAX_OWED = 1 << 62;
@@ -48,6 +59,27 @@ function metered(AccountKey word, uint8 product) pure returns (bool) {
     return product < 8 && (AccountKey.unwrap(word) >> product) & 1 == 1;
 }
 
+/// @notice True for an account of the community of `home`, see types/ProductDay.sol.
+function isOf(AccountKey word, uint256 home) pure returns (bool) {
+    return uint32(AccountKey.unwrap(word) >> 64) == uint32(home >> 64) && AccountKey.unwrap(word) != 0;
+}
+
+/// @notice True if the account has an approved meter for the product of `home`, see types/ProductDay.sol.
+function isMetered(AccountKey word, uint256 home) pure returns (bool) {
+    return AccountKey.unwrap(word) & uint8(home) != 0;
+}
+
+/// @notice True for an account of the community of `home` with a meter for its product.
+function isHome(AccountKey word, uint256 home) pure returns (bool) {
+    return (AccountKey.unwrap(word) ^ home) & ((uint256(type(uint32).max) << 64) | uint8(home)) == 0;
+}
+
+/// @notice True for an account of the community of `home` with a meter for its product and the order key without limits.
+function isExactly(AccountKey word, uint256 home, address key) pure returns (bool) {
+    // Meters of other products may differ.
+    return (AccountKey.unwrap(word) ^ ((uint256(uint160(key)) << 96) | home)) & (~uint256(0xff) | home) == 0;
+}
+
 /// @notice The word with another order key, limited or not.
 function withOrderKey(AccountKey word, address key, bool limited) pure returns (AccountKey) {
     uint256 rest = AccountKey.unwrap(word) & type(uint96).max & ~LIMITED;
@@ -62,6 +94,15 @@ function withMeter(AccountKey word, uint8 product) pure returns (AccountKey) {
 /// @notice Balance that is neither locked nor being withdrawn [nano-token].
 function free(AccountHot word) pure returns (uint256) {
     return AccountHot.unwrap(word) >> 192;
+}
+
+/// @notice True if the nonce lies in the window and was not used, as usual.
+function isFresh(AccountHot word, uint32 nonce) pure returns (bool) {
+    // A nonce below the base wraps around to the largest numbers.
+    unchecked {
+        uint256 bit = uint256(nonce) - uint32(AccountHot.unwrap(word) >> 160);
+        return bit < NONCE_WINDOW && (AccountHot.unwrap(word) >> bit) & 1 == 0;
+    }
 }
 
 /// @notice True if the nonce was used, is older than the window or out of reach.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {MarketTerms} from "./MarketTerms.sol";
+
 /// @notice An order as the hash chain holds it, 16 bytes:
 /// `account u32 | price u32 (int32 biased by 2**31) | quantity u32 [Wh] | nonce u24 (low bits) | source u7 | buy u1`.
 type OrderRecord is uint128;
@@ -17,7 +19,11 @@ using {
     premium,
     topPrice,
     isKnown,
-    lock
+    isPriced,
+    fits,
+    withStep,
+    lock,
+    toBytes
 } for OrderRecord global;
 
 /// @dev Added to a signed price so that unsigned comparison orders prices.
@@ -35,6 +41,10 @@ uint256 constant PREMIUM_STEP = 1000;
 /// @dev Bits of the flags that say that a bid prefers local renewable energy: the highest of the source, and buy.
 uint256 constant PREFERRING = 0x81;
 
+/// @dev A bit for each value of `source << 1 | buy` that names a source, or in a bid a preference: the first
+/// `2 * LAST_SOURCE + 2`, and those that have all bits of `PREFERRING`.
+uint256 constant KNOWN_FLAGS = 0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa000000000000000000000000000003ff;
+
 /// @notice Packs a record.
 /// @param biased Price + 2**31 [micro-token/kWh].
 /// @param flags `source << 1 | buy`.
@@ -46,6 +56,17 @@ function recordOf(uint256 account_, uint256 biased, uint256 quantity_, uint256 n
         // forge-lint: disable-next-line(unsafe-typecast)
         uint128((account_ << 96) | (biased << 64) | (quantity_ << 32) | ((nonce & 0xffffff) << 8) | flags)
     );
+}
+
+/// @notice The 16 bytes of the record.
+function toBytes(OrderRecord record) pure returns (bytes memory data) {
+    // Takes two words from the free memory pointer; behind the record stand zeros.
+    assembly ("memory-safe") {
+        data := mload(0x40)
+        mstore(0x40, add(data, 0x40))
+        mstore(data, 16)
+        mstore(add(data, 0x20), shl(128, record))
+    }
 }
 
 /// @notice Price with the bias of `PRICE_BIAS`, orders like the price itself.
@@ -128,7 +149,32 @@ function isKnown(OrderRecord record) pure returns (bool) {
 
 /// @notice True if `source << 1 | buy` names a source, or in a bid a preference.
 function isKnownFlags(uint256 flags) pure returns (bool) {
-    return flags <= 2 * LAST_SOURCE + 1 || (flags & PREFERRING == PREFERRING && flags <= type(uint8).max);
+    return flags <= type(uint8).max && (KNOWN_FLAGS >> flags) & 1 == 1;
+}
+
+/// @notice The record with the step of a profile, `slot u32 | price u32 | quantity u32 | flags u8` from the highest bits;
+/// price, quantity and flags of it were 0.
+function withStep(OrderRecord record, uint256 step) pure returns (OrderRecord) {
+    // Price and quantity are neighbours in both.
+    uint256 terms = (step >> 160 & type(uint64).max) << 32 | step >> 152 & type(uint8).max;
+    return OrderRecord.wrap(OrderRecord.unwrap(record) | uint128(terms));
+}
+
+/// @notice True if the price is within the market's band.
+function isPriced(OrderRecord record, MarketTerms terms) pure returns (bool) {
+    // One comparison for both ends: what lies below the lower one wraps around to the largest numbers.
+    unchecked {
+        uint256 priceMin = terms.priceMin();
+        return record.biasedPrice() - priceMin <= terms.priceMax() - priceMin;
+    }
+}
+
+/// @notice True if price and quantity are within the market's limits.
+function fits(OrderRecord record, MarketTerms terms) pure returns (bool) {
+    // A quantity of 0 wraps beyond every limit.
+    unchecked {
+        return isPriced(record, terms) && uint256(quantity(record)) - 1 < terms.limitWh();
+    }
 }
 
 /// @notice Money locked by the record [nano-token]; at most 2**65.

@@ -16,6 +16,7 @@ import {Court} from "../../src/settlement/Court.sol";
 import {Schedules} from "../../src/settlement/Schedules.sol";
 import {Settlement} from "../../src/settlement/Settlement.sol";
 import {Market, marketOf} from "../../src/types/Market.sol";
+import {OrderRecord} from "../../src/types/OrderRecord.sol";
 import {Rules, Session} from "../../src/types/Rules.sol";
 import {clamp, vm} from "./Vm.sol";
 
@@ -222,29 +223,35 @@ abstract contract Town {
         uint64 validTo,
         uint256 key
     ) internal view returns (bytes memory) {
-        bytes32 hash = keccak256(
+        bytes memory record = _record(account, price, quantity, buy, nonce);
+        bytes32 hash = _orderHash(market, record, nonce, validTo);
+        return abi.encodePacked(record, uint8(nonce >> 24), validTo, _sign(key, address(auction), hash));
+    }
+
+    /// @dev EIP-712 struct hash of an order.
+    function _orderHash(Market market, bytes memory wire, uint32 nonce, uint64 validTo)
+        internal
+        pure
+        returns (bytes32)
+    {
+        OrderRecord record = OrderRecord.wrap(uint128(bytes16(wire)));
+        return keccak256(
             abi.encode(
                 keccak256(
                     "Order(uint32 account,uint32 community,uint8 product,uint32 slot,uint8 session,int32 price,uint32 quantity,uint8 source,bool buy,uint32 nonce,uint64 validTo)"
                 ),
-                account,
+                record.account(),
                 market.community(),
                 market.product(),
                 market.slot(),
                 market.session(),
-                price,
-                quantity,
-                uint8(1),
-                buy,
+                record.price(),
+                record.quantity(),
+                record.source(),
+                record.isBuy(),
                 nonce,
                 validTo
             )
-        );
-        return abi.encodePacked(
-            _record(account, price, quantity, buy, nonce),
-            uint8(nonce >> 24),
-            validTo,
-            _sign(key, address(auction), hash)
         );
     }
 
