@@ -17,6 +17,7 @@ from otaniemi.platform.audit.audit import audit_run, evidence_of_run
 from otaniemi.platform.audit.findings import Finding
 from otaniemi.platform.audit.steps import steps_of
 from otaniemi.platform.data.settings import ScenarioSettings
+from otaniemi.platform.services import batches
 from otaniemi.platform.services import market as service
 from otaniemi.platform.services.market import ClearedMarket, MarketService
 from otaniemi.platform.simulation import SimulationSettings, simulate_run
@@ -36,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         return clear(self, [m for m in wanted if not _is_missed(m) or slot_start(rules, m.slot) <= now])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "STEPS_PER_TRANSACTION", 1)
+        patch.setattr(batches, "MOST_STEPS", 1)
         patch.setattr(service, "RECORDS_PER_TRANSACTION", 1)
         patch.setattr(MarketService, "clear", forgetful)
         settings = SimulationSettings(

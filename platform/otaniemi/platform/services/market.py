@@ -20,14 +20,12 @@ from otaniemi.contracts.rules.receipts import RelayReceipt
 from otaniemi.contracts.rules.resume import START, Progress, advance, advance_labels
 from otaniemi.contracts.rules.signing import sign
 from otaniemi.platform.services.admission import check_order
+from otaniemi.platform.services.batches import profile_batches
 from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import intake, markets
 
-STEPS_PER_TRANSACTION = 3_000
-"""Steps of profile orders in one transaction: some 12 M gas where they are a day's first, of 15 M."""
-
 ORDERS_PER_TRANSACTION = 700
-"""Single orders in one transaction, likewise."""
+"""Single orders in one transaction, some 11 M gas."""
 
 RECORDS_PER_TRANSACTION = 6_000
 """Records of a market in one transaction of its clearing or labels: below 128 KiB, 8 and 10 M gas."""
@@ -204,22 +202,17 @@ class MarketService:
 
     def _batches(self, product: int, session: int, waiting: Sequence[intake.Submission]) -> list[Call]:
         auction, community = self._gateway.contracts.call_auction, self._gateway.community
-        profiles: list[bytes] = []
+        profiles: list[tuple[ProfileOrder, bytes]] = []
         singles: defaultdict[Market, list[bytes]] = defaultdict(list)
-        calls: list[Call] = []
-        steps = 0
         for submission in waiting:
             order, signature = submission.order, submission.signature
             if isinstance(order, Order):
                 singles[order.market].append(order.wire(signature))
-                continue
-            if profiles and steps + len(order.steps) > STEPS_PER_TRANSACTION:
-                calls.append(auction.relay_profiles(community, product, session, b"".join(profiles)))
-                profiles, steps = [], 0
-            profiles.append(order.wire(signature))
-            steps += len(order.steps)
-        if profiles:
-            calls.append(auction.relay_profiles(community, product, session, b"".join(profiles)))
+            else:
+                profiles.append((order, order.wire(signature)))
+        calls = [
+            auction.relay_profiles(community, product, session, wire) for wire in profile_batches(profiles)
+        ]
         for market, wires in singles.items():
             for first in range(0, len(wires), ORDERS_PER_TRANSACTION):
                 calls.append(
