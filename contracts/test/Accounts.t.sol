@@ -9,7 +9,8 @@ import {IAccounts, Module} from "../src/interfaces/IAccounts.sol";
 import {Amounts} from "../src/libraries/Amounts.sol";
 import {LockRequests} from "../src/libraries/LockRequests.sol";
 import {AccountHot, AccountKey} from "../src/types/AccountWords.sol";
-import {productDay} from "../src/types/ProductDay.sol";
+import {bias, recordOf} from "../src/types/OrderRecord.sol";
+import {ProductDay, productDay} from "../src/types/ProductDay.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
 import {clamp, vm} from "./support/Vm.sol";
@@ -29,6 +30,20 @@ contract GreedyToken is ERC20 {
 contract AccountsTest is Town {
     uint32 private constant HOME = 4;
     uint32 private constant OTHER = 5;
+
+    uint32 private constant STRANGER = 6;
+    address private constant DEVICE = address(7);
+
+    struct Case {
+        uint8 account;
+        uint8 product;
+        bool elsewhere;
+        uint8 who;
+        uint8 nonce;
+        bool used;
+        bool late;
+        bool limited;
+    }
 
     mapping(uint32 nonce => bool) private _used;
 
@@ -339,6 +354,43 @@ contract AccountsTest is Town {
             accounts.lockBatch(productDay(COMMUNITY, 0, DAY), 1, requests),
             abi.encodePacked(Skip.None, Skip.MarketFull)
         );
+    }
+
+    /// @dev Against the checks one by one: the usual case takes a way of its own.
+    function testFuzz_a_lock_is_judged_check_by_check(Case memory c) public {
+        c.account = uint8(clamp(c.account, HOME - 1, STRANGER));
+        c.product = uint8(clamp(c.product, 0, 9));
+        if (c.account != STRANGER) {
+            vm.startPrank(_ownerOf(c.account));
+            if (c.limited) accounts.setLimitedDeviceKey(c.account, DEVICE, type(uint40).max, 1, 0, 1);
+            else accounts.setDeviceKey(c.account, DEVICE);
+            vm.stopPrank();
+        }
+        vm.startPrank(address(auction));
+        ProductDay delivery = productDay(c.elsewhere ? COMMUNITY + 1 : COMMUNITY, c.product, DAY);
+        if (c.used) {
+            accounts.lockOrder(delivery, LockRequests.pack(_ownerOf(c.account), c.account, c.nonce, 0), 0);
+        }
+        uint256 fault = c.late ? uint256(Skip.GateClosed) : 0;
+        uint256 request = LockRequests.pack(_signerOf(c), c.account, c.nonce, fault);
+        // An order that locks nothing, of more energy than a limited key may sign.
+        uint256 ask = LockRequests.ask(recordOf(0, bias(0), 2, 0, 0), 0);
+        vm.assertEq(uint256(accounts.lockOrder(delivery, request, ask)), uint256(_expected(c)));
+    }
+
+    function _expected(Case memory c) private pure returns (Skip) {
+        address signer = _signerOf(c);
+        if (c.account == STRANGER || c.elsewhere) return Skip.UnknownAccount;
+        if (c.account < HOME || c.product != 0) return Skip.NoMeter;
+        if (signer != _ownerOf(c.account) && signer != DEVICE) return Skip.BadSignature;
+        if (c.used) return Skip.NonceUsed;
+        if (c.limited && signer == DEVICE) return Skip.KeyLimited;
+        return c.late ? Skip.GateClosed : Skip.None;
+    }
+
+    function _signerOf(Case memory c) private pure returns (address) {
+        address[4] memory signers = [_ownerOf(c.account), DEVICE, address(8), address(0)];
+        return signers[c.who % 4];
     }
 
     function _lock(address signer, uint32 account, uint32 nonce, Skip fault, uint256 nano)

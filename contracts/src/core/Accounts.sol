@@ -405,8 +405,10 @@ contract Accounts is IAccounts, AccessManaged, ReentrancyGuardTransient {
 
     /// @inheritdoc IAccounts
     function keysOf(bytes calldata accounts) external view returns (bytes memory keys) {
+        // A word for every whole account.
+        // slither-disable-next-line divide-before-multiply
         keys = new bytes(accounts.length / 4 * 32);
-        // Offsets within the calldata and the array, which has a word for every 4 bytes.
+        // Offsets within the calldata and the array.
         unchecked {
             for (uint256 i = 0; i < keys.length; i += 32) {
                 AccountKey key = _accounts[accounts.u32(i / 8)].key;

@@ -40,17 +40,16 @@ uint256 constant BOOK_BYTES = 0xe0;
 /// @param fault_ What keeps all records out.
 /// @param room_ Number of records that it can still take.
 function newBook(Market market_, MarketTerms terms_, Skip fault_, uint256 room_) pure returns (Book book) {
-    if (fault_ != Skip.None) room_ = 0;
     // Takes its words from the free memory pointer and clears them.
     assembly ("memory-safe") {
         book := mload(0x40)
         mstore(0x40, add(book, BOOK_BYTES))
         calldatacopy(book, calldatasize(), BOOK_BYTES)
-        mstore(book, market_)
-        mstore(add(book, TERMS), terms_)
-        mstore(add(book, FAULT), fault_)
-        mstore(add(book, ROOM), room_)
     }
+    _store(book, 0, Market.unwrap(market_));
+    _store(book, TERMS, MarketTerms.unwrap(terms_));
+    _store(book, FAULT, uint256(fault_));
+    if (fault_ == Skip.None) _store(book, ROOM, room_);
 }
 
 /// @notice True if there is no such book.
@@ -119,10 +118,10 @@ function append(Shelf memory shelf, Book book, OrderRecord record) pure {
     // Memory ends long before 2**128.
     assembly ("memory-safe") {
         mstore(end, or(shl(128, record), book))
-        mstore(add(book, ADDED), add(mload(add(book, ADDED)), 1))
     }
-    // Offsets in memory.
+    // Offsets in memory and numbers of records.
     unchecked {
+        _store(book, ADDED, added(book) + 1);
         shelf.end = end + 32;
     }
 }
@@ -167,10 +166,7 @@ function put(Shelf memory shelf, uint256 slot, Book book) pure {
     if (last.isNone()) {
         shelf.first = book;
     } else {
-        // `last` is a book, whose link is still 0.
-        assembly ("memory-safe") {
-            mstore(add(last, NEXT), book)
-        }
+        _store(last, NEXT, Book.unwrap(book));
     }
     shelf.last = book;
 }
@@ -179,5 +175,12 @@ function _load(Book book, uint256 offset) pure returns (uint256 value) {
     // A word of the book.
     assembly ("memory-safe") {
         value := mload(add(book, offset))
+    }
+}
+
+function _store(Book book, uint256 offset, uint256 value) pure {
+    // A word of the book.
+    assembly ("memory-safe") {
+        mstore(add(book, offset), value)
     }
 }

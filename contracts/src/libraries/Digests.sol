@@ -5,7 +5,7 @@ pragma solidity ^0.8.30;
 /// memory of `0 u240 | 0x1901 | domain | struct hash`, three words, and of the struct behind them.
 type Digests is uint256;
 
-using {digest} for Digests global;
+using {set, digest} for Digests global;
 
 /// @dev Where the words of the struct behind its type hash begin.
 uint256 constant FIELDS = 0x80;
@@ -21,6 +21,14 @@ function newDigests(bytes32 domain, bytes32 typeHash, uint256 fields) pure retur
         mstore(digests, 0x1901)
         mstore(add(digests, 0x20), domain)
         mstore(add(digests, 0x60), typeHash)
+    }
+}
+
+/// @notice Writes one of the struct's words; the first one behind the type hash is 0.
+function set(Digests digests, uint256 field, uint256 value) pure {
+    // A word of the digests.
+    assembly ("memory-safe") {
+        mstore(add(add(digests, FIELDS), shl(5, field)), value)
     }
 }
 

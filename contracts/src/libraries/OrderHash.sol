@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Market} from "../types/Market.sol";
 import {OrderRecord} from "../types/OrderRecord.sol";
-import {Digests, FIELDS, newDigests} from "./Digests.sol";
+import {Digests, newDigests} from "./Digests.sol";
 
 /// @notice EIP-712 hashes of orders.
 library OrderHash {
@@ -20,14 +20,10 @@ library OrderHash {
     /// @notice For the digests of a market's orders.
     function digestsOf(bytes32 domain, Market market) internal pure returns (Digests digests) {
         digests = newDigests(domain, ORDER, ORDER_FIELDS);
-        // Words of the digests.
-        assembly ("memory-safe") {
-            let fields := add(digests, FIELDS)
-            mstore(add(fields, 0x20), and(shr(48, market), 0xffffffff)) // community
-            mstore(add(fields, 0x40), and(shr(40, market), 0xff)) // product
-            mstore(add(fields, 0x60), and(shr(8, market), 0xffffffff)) // slot
-            mstore(add(fields, 0x80), and(market, 0xff)) // session
-        }
+        digests.set(1, market.community());
+        digests.set(2, market.product());
+        digests.set(3, market.slot());
+        digests.set(4, market.session());
     }
 
     /// @notice Digest of an `Order` of the market.
@@ -36,17 +32,13 @@ library OrderHash {
         pure
         returns (bytes32)
     {
-        // Words of the digests.
-        assembly ("memory-safe") {
-            let fields := add(digests, FIELDS)
-            mstore(fields, shr(96, record)) // account
-            mstore(add(fields, 0xa0), sub(and(shr(64, record), 0xffffffff), 0x80000000)) // price
-            mstore(add(fields, 0xc0), and(shr(32, record), 0xffffffff)) // quantity
-            mstore(add(fields, 0xe0), and(shr(1, record), 0x7f)) // source
-            mstore(add(fields, 0x100), and(record, 1)) // buy
-            mstore(add(fields, 0x120), nonce)
-            mstore(add(fields, 0x140), validTo)
-        }
+        digests.set(0, record.account());
+        digests.set(5, uint256(int256(record.price())));
+        digests.set(6, record.quantity());
+        digests.set(7, record.source());
+        digests.set(8, OrderRecord.unwrap(record) & 1); // buy
+        digests.set(9, nonce);
+        digests.set(10, validTo);
         return digests.digest(ORDER_FIELDS);
     }
 

@@ -119,9 +119,9 @@ abstract contract OrderIntake is ICallAuction, EIP712 {
         State storage state = _states[market];
         RecordChain chain = state.chain;
         (MarketTerms terms, bool tooFar) = _open(market, state, chain);
+        (bytes memory requests, bytes memory records) = _requests(market, terms, tooFar, orders);
         // Accounts calls nobody back, see [1].
         // slither-disable-next-line reentrancy-no-eth
-        (bytes memory requests, bytes memory records) = _requests(market, terms, tooFar, orders);
         bytes memory faults =
             _accounts.lockBatch(productDayOf(market, terms.day()), MAX_RECORDS - terms.count(), requests);
         if (faults.length != 0) records = _accepted(market, orders, faults);

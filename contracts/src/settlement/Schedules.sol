@@ -7,7 +7,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {ICommunities} from "../interfaces/ICommunities.sol";
 import {ISchedules} from "../interfaces/ISchedules.sol";
-import {Digests, FIELDS, newDigests} from "../libraries/Digests.sol";
+import {Digests, newDigests} from "../libraries/Digests.sol";
 import {HashChain} from "../libraries/HashChain.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {Signatures} from "../libraries/Signatures.sol";
@@ -253,23 +253,16 @@ contract Schedules is ISchedules, EIP712 {
         returns (Digests digests)
     {
         digests = newDigests(domain, NOMINATION, NOMINATION_FIELDS);
-        // Words of the digests.
-        assembly ("memory-safe") {
-            mstore(add(digests, add(FIELDS, 0x20)), community)
-            mstore(add(digests, add(FIELDS, 0x40)), product)
-        }
+        digests.set(1, community);
+        digests.set(2, product);
     }
 
     /// @dev EIP-712 digest of a nomination whose energies have the hash `energies`.
     function _digest(Digests digests, uint256 head, bytes32 energies) private pure returns (bytes32) {
-        // Words of the digests.
-        assembly ("memory-safe") {
-            let fields := add(digests, FIELDS)
-            mstore(fields, shr(224, head)) // account
-            mstore(add(fields, 0x60), and(shr(192, head), 0xffffffff)) // slot
-            mstore(add(fields, 0x80), and(shr(160, head), 0xffffffff)) // seq
-            mstore(add(fields, 0xa0), energies)
-        }
+        digests.set(0, _account(head));
+        digests.set(3, _slot(head));
+        digests.set(4, _seq(head));
+        digests.set(5, uint256(energies));
         return digests.digest(NOMINATION_FIELDS);
     }
 

@@ -71,7 +71,7 @@ function isMetered(AccountKey word, uint256 home) pure returns (bool) {
 
 /// @notice True for an account of the community of `home` with a meter for its product.
 function isHome(AccountKey word, uint256 home) pure returns (bool) {
-    return (AccountKey.unwrap(word) ^ home) & ((uint256(type(uint32).max) << 64) | uint8(home)) == 0;
+    return (AccountKey.unwrap(word) ^ home) & ((uint256(type(uint32).max) << 64) | uint16(home)) == 0;
 }
 
 /// @notice True for an account of the community of `home` with a meter for its product and the order key without limits.

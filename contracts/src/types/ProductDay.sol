@@ -26,9 +26,9 @@ function communityDay(ProductDay delivery) pure returns (uint256) {
 }
 
 /// @notice What the key word of an account of the community with a meter for the product has:
-/// `community << 64 | 1 << product`; what no word has where there is no such product.
+/// `community << 64 | 1 << product`; for a product that there is not, a bit that no word has.
 function homeOf(ProductDay delivery) pure returns (uint256) {
     uint256 word = ProductDay.unwrap(delivery);
     uint256 product = uint8(word >> 32);
-    return product < 8 ? (uint256(uint32(word >> 40)) << 64) | (1 << product) : type(uint256).max;
+    return (uint256(uint32(word >> 40)) << 64) | (1 << (product < 8 ? product : 8));
 }
