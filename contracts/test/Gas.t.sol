@@ -23,7 +23,13 @@ contract GasTest is Town {
         vm.snapshotGasLastCall(GROUP, "direct order, first of a market");
         _place(_market(0), other, 100_000, 500, true, 0);
         _place(_market(0), home, 100_000, 500, true, 1);
-        vm.snapshotGasLastCall(GROUP, "direct order");
+        uint256 gas = vm.snapshotGasLastCall(GROUP, "direct order");
+        vm.assertLe(gas, 55_000, "direct order <= 55k");
+        vm.prank(_ownerOf(home));
+        accounts.setDeviceKey(home, address(7));
+        _place(_market(0), home, 100_000, 500, true, 2);
+        gas = vm.snapshotGasLastCall(GROUP, "direct order by an owner beside a device key");
+        vm.assertLe(gas, 55_000, "direct order <= 55k");
     }
 
     /// forge-config: default.isolate = true
