@@ -71,7 +71,7 @@ contract CommunitiesTest is Town {
 
     function test_sessions_and_reporters_out_of_bounds_are_named() public {
         Session[] memory sessions = _sessions();
-        sessions[1].directGate = 1;
+        sessions[1].directGate = 0;
         vm.startPrank(ADMIN);
         vm.expectRevert(abi.encodeWithSelector(ICommunities.InvalidRule.selector, "gates"));
         communities.change(COMMUNITY, DAY + 10, _rules(), sessions, _reporters());

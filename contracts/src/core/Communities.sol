@@ -187,7 +187,8 @@ contract Communities is ICommunities, AccessManaged {
         version.rules = rules;
         for (uint256 i = 0; i < sessions.length; ++i) {
             int256 gap = int256(sessions[i].directGate) - sessions[i].relayGate;
-            _require(gap >= 0 && gap < 1 << 24 && sessions[i].directGate <= 0, "gates");
+            // What is not open to clearing before the slot begins would always be void.
+            _require(gap >= 0 && gap < 1 << 24 && sessions[i].directGate < 0, "gates");
             version.sessions.push(sessions[i]);
         }
         address previous = address(0);

@@ -50,7 +50,7 @@ struct Rules {
 /// @notice A session of the call auction; gates are relative to the start of the trading day, or of the slot.
 /// @param perSlot True if the gates are relative to the start of the slot.
 /// @param relayGate Relayed orders close [s].
-/// @param directGate Direct orders close and clearing opens, not before the relay gate and not after the start [s].
+/// @param directGate Direct orders close and clearing opens, not before the relay gate and before the start [s].
 struct Session {
     bool perSlot;
     int32 relayGate;

@@ -101,6 +101,12 @@ def test_a_relay_gate_after_the_direct_gate_is_refused() -> None:
         Session(True, -900, -1_200)
 
 
+def test_a_market_is_open_to_clearing_before_its_slot_begins() -> None:
+    Session(True, -900, -1)
+    with pytest.raises(FieldError, match="direct_gate is 0"):
+        Session(True, -900, 0)
+
+
 def test_an_unknown_session_has_no_gate(rules: Rules) -> None:
     with pytest.raises(FieldError, match="session is 3"):
         calendar.relay_gate(rules, 0, 3)

@@ -73,7 +73,7 @@ class Session:
     """One round of trading for a slot.
 
     ``relay_gate`` and ``direct_gate`` are seconds relative to the start of the trading day, or of the slot
-    when ``per_slot``.
+    when ``per_slot``; a market is cleared between its direct gate and its slot, so the gate comes before the start.
     """
 
     per_slot: bool
@@ -81,7 +81,7 @@ class Session:
     direct_gate: int
 
     def __post_init__(self) -> None:
-        within("direct_gate", self.direct_gate, -MAX_LEAD_SECONDS, 0)
+        within("direct_gate", self.direct_gate, -MAX_LEAD_SECONDS, -1)
         within("relay_gate", self.relay_gate, -MAX_LEAD_SECONDS, self.direct_gate)
 
 
