@@ -5,12 +5,27 @@ import {ISchedules} from "../src/interfaces/ISchedules.sol";
 import {HashChain} from "../src/libraries/HashChain.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
-import {vm} from "./support/Vm.sol";
+import {clamp, vm} from "./support/Vm.sol";
 
 contract SchedulesTest is Town {
     uint32 private constant HOME = 4;
     uint32 private constant OTHER = 5;
     uint32 private constant THIRD = 6;
+    uint32 private constant STRANGER = 7;
+    uint256 private constant DEVICE_KEY = 0xd1ce;
+    int32 private constant MOST = 20_000;
+    int32 private constant MOST_OF_KEY = 5_000;
+
+    struct Case {
+        uint8 account;
+        uint8 slot;
+        uint8 count;
+        uint8 seq;
+        int32 wh;
+        uint8 who;
+        bool limited;
+        uint32 time;
+    }
 
     function setUp() public {
         _deploy(3);
@@ -119,6 +134,57 @@ contract SchedulesTest is Town {
         vm.prank(lost);
         schedules.nominate(COMMUNITY, 0, HOME, FIRST_SLOT, 1, one);
         vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 1);
+    }
+
+    /// @dev Against the checks one by one: the usual case takes a way of its own. Slots from 2 before the day to 2 behind it,
+    /// from 9 days before it to its end.
+    function testFuzz_a_nomination_is_judged_check_by_check(Case memory c) public {
+        c.account = uint8(clamp(c.account, HOME - 1, STRANGER));
+        c.slot = uint8(clamp(c.slot, 0, SLOTS + 3));
+        c.count = uint8(clamp(c.count, 0, 3));
+        c.seq = uint8(clamp(c.seq, 0, 3));
+        c.wh = int32(int256(clamp(uint32(c.wh), 0, uint32(2 * MOST + 2)))) - MOST - 1;
+        c.time = uint32(clamp(c.time, DAY_START - 9 days, DAY_START + 1 days));
+        if (c.account < STRANGER && c.account >= HOME) {
+            vm.startPrank(_ownerOf(c.account));
+            address device = vm.addr(DEVICE_KEY);
+            uint32 most = uint32(MOST_OF_KEY);
+            if (c.limited) accounts.setLimitedDeviceKey(c.account, device, uint40(DAY_START), most, 0, 1);
+            else accounts.setDeviceKey(c.account, device);
+            vm.stopPrank();
+        }
+        bytes memory wire = _wireOf(c);
+        vm.warp(c.time);
+        Skip expected = _expected(c);
+        if (expected != Skip.None) {
+            _skips(c.account, c.seq, expected, wire);
+            vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 0);
+        } else {
+            schedules.nominateBatch(COMMUNITY, 0, DAY, wire);
+            vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 1);
+        }
+    }
+
+    function _wireOf(Case memory c) private view returns (bytes memory) {
+        bytes memory wh;
+        for (uint256 i = 0; i < c.count; ++i) {
+            wh = bytes.concat(wh, abi.encodePacked(c.wh));
+        }
+        uint256[3] memory keys = [_keyOf(c.account), DEVICE_KEY, uint256(1)];
+        return _signedNominationBy(c.account, FIRST_SLOT + c.slot - 2, c.seq, wh, keys[c.who % 3]);
+    }
+
+    function _expected(Case memory c) private pure returns (Skip) {
+        (uint256 slot, int32 wh) = (uint256(FIRST_SLOT) + c.slot - 2, c.wh < 0 ? -c.wh : c.wh);
+        if (c.count == 0 || c.seq == 0 || slot < FIRST_SLOT) return Skip.Malformed;
+        if (slot + c.count > FIRST_SLOT + SLOTS) return Skip.Malformed;
+        if (c.account == STRANGER) return Skip.UnknownAccount;
+        if (c.account < HOME) return Skip.NoMeter;
+        if (c.who % 3 == 2) return Skip.BadSignature;
+        if (c.limited && c.who % 3 == 1 && (c.time >= DAY_START || wh > MOST_OF_KEY)) return Skip.KeyLimited;
+        if (c.time + 480 >= slot * SLOT_SECONDS) return Skip.GateClosed;
+        if (c.time + 8 days < slot * SLOT_SECONDS) return Skip.TooFarAhead;
+        return wh > MOST ? Skip.QuantityOutOfRange : Skip.None;
     }
 
     function _skips(uint32 account, uint32 seq, Skip reason, bytes memory wire) private {

@@ -315,6 +315,15 @@ abstract contract Town {
         view
         returns (bytes memory)
     {
+        return _signedNominationBy(account, slot, seq, wh, _keyOf(account));
+    }
+
+    /// @dev A relayed nomination as on the wire, signed by `key`.
+    function _signedNominationBy(uint32 account, uint32 slot, uint32 seq, bytes memory wh, uint256 key)
+        internal
+        view
+        returns (bytes memory)
+    {
         bytes32 hash = keccak256(
             abi.encode(
                 keccak256(
@@ -328,9 +337,10 @@ abstract contract Town {
                 keccak256(wh)
             )
         );
-        return abi.encodePacked(
-            account, slot, seq, uint16(wh.length / 4), wh, _sign(_keyOf(account), address(schedules), hash)
-        );
+        return
+            abi.encodePacked(
+                account, slot, seq, uint16(wh.length / 4), wh, _sign(key, address(schedules), hash)
+            );
     }
 
     /// @dev Reports prices in round 0, signed by all reporters.
