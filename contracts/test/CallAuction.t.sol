@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ICallAuction} from "../src/interfaces/ICallAuction.sol";
+import {HashChain} from "../src/libraries/HashChain.sol";
 import {CallAuction} from "../src/markets/CallAuction.sol";
 import {Market, marketOf} from "../src/types/Market.sol";
 import {MarketTerms} from "../src/types/MarketTerms.sol";
@@ -13,6 +14,14 @@ contract CallAuctionTest is Town {
     uint32 private constant HOME = 4;
     uint32 private constant OTHER = 5;
     uint256 private constant RELAY_GATE = DAY_START - 39_600;
+    uint256 private constant FUNDS = 100e9;
+
+    struct PlainStep {
+        uint32 slot;
+        int32 price;
+        uint32 quantity;
+        bool buy;
+    }
 
     function setUp() public {
         _deploy(2);
@@ -205,6 +214,72 @@ contract CallAuctionTest is Town {
         vm.expectEmit();
         emit ICallAuction.OrderSkipped(_market(0), HOME, 7, Skip.NonceUsed);
         auction.relayProfiles(COMMUNITY, 0, 0, _signedProfile(HOME, false, 7, NEVER, steps));
+    }
+
+    /// @dev Against the rules one step after the other: the usual step takes a way of its own.
+    function testFuzz_steps_are_judged_one_by_one(uint256 seed, bool whole) public {
+        bytes[3] memory records;
+        bytes memory wire;
+        uint256[2] memory left;
+        for (uint32 home = HOME; home <= OTHER; ++home) {
+            PlainStep[] memory steps = _drawSteps(uint256(keccak256(abi.encode(seed, home))));
+            bool[] memory accepted;
+            (accepted, left[home - HOME]) = _judge(steps, whole);
+            bytes memory packed;
+            for (uint256 i = 0; i < steps.length; ++i) {
+                PlainStep memory s = steps[i];
+                packed = bytes.concat(packed, _step(s.slot, s.price, s.quantity, s.buy));
+                if (!accepted[i]) continue;
+                records[s.slot] = bytes.concat(records[s.slot], _record(home, s.price, s.quantity, s.buy, 0));
+            }
+            wire = bytes.concat(wire, _signedProfile(home, whole, 0, NEVER, packed));
+        }
+        auction.relayProfiles(COMMUNITY, 0, 0, wire);
+        for (uint32 slot = 0; slot < 3; ++slot) {
+            bytes32 expected = keccak256(bytes.concat(bytes32(0), records[slot])) & HashChain.HEAD;
+            (bytes32 head,) = auction.marketOf(_market(slot));
+            vm.assertEq(head, records[slot].length == 0 ? bytes32(0) : expected);
+            (uint32 count,) = auction.statusOf(_market(slot));
+            vm.assertEq(count, records[slot].length / 16);
+        }
+        vm.assertEq(accounts.freeOf(HOME), left[0]);
+        vm.assertEq(accounts.freeOf(OTHER), left[1]);
+        vm.assertEq(accounts.lockTotal(COMMUNITY, DAY), 2 * FUNDS - left[0] - left[1]);
+    }
+
+    /// @dev Up to 8 steps in 3 slots, at and beyond the bounds of price and quantity.
+    function _drawSteps(uint256 seed) private pure returns (PlainStep[] memory steps) {
+        int32[6] memory prices = [int32(-4_000_001), -4_000_000, -1, 100_000, 4_000_000, 4_000_001];
+        uint32[6] memory quantities = [uint32(0), 1, 500, 5_000, 20_000, 20_001];
+        steps = new PlainStep[](1 + seed % 8);
+        for (uint256 i = 0; i < steps.length; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            // Bounds come once in eight times, so that whole profiles pass, too.
+            uint256 price = seed % 8 == 0 ? (seed >> 8) % 6 : 1 + (seed >> 8) % 4;
+            uint256 quantity = (seed >> 16) % 8 == 0 ? (seed >> 24) % 6 : 1 + (seed >> 24) % 4;
+            steps[i] = PlainStep(
+                uint32(3 * i / steps.length), prices[price], quantities[quantity], (seed >> 32) % 2 == 0
+            );
+        }
+    }
+
+    function _judge(PlainStep[] memory steps, bool whole)
+        private
+        pure
+        returns (bool[] memory accepted, uint256 left)
+    {
+        accepted = new bool[](steps.length);
+        left = FUNDS;
+        for (uint256 i = 0; i < steps.length; ++i) {
+            PlainStep memory s = steps[i];
+            int256 most = s.buy ? int256(21_000) + (s.price > 0 ? s.price : int256(0)) : int256(2_000_000);
+            if (!s.buy && s.price < 0) most -= s.price;
+            uint256 lock = s.quantity * uint256(most);
+            accepted[i] = s.price >= -4_000_000 && s.price <= 4_000_000 && s.quantity > 0
+                && s.quantity <= 20_000 && lock <= left;
+            if (accepted[i]) left -= lock;
+            else if (whole) return (new bool[](steps.length), FUNDS);
+        }
     }
 
     function test_an_all_or_nothing_profile_is_accepted_whole_or_not_at_all() public {
