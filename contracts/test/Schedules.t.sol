@@ -5,7 +5,7 @@ import {ISchedules} from "../src/interfaces/ISchedules.sol";
 import {HashChain} from "../src/libraries/HashChain.sol";
 import {Skip} from "../src/types/Skip.sol";
 import {Town} from "./support/Town.sol";
-import {clamp, vm} from "./support/Vm.sol";
+import {vm} from "./support/Vm.sol";
 
 contract SchedulesTest is Town {
     uint32 private constant HOME = 4;
@@ -17,14 +17,14 @@ contract SchedulesTest is Town {
     int32 private constant MOST_OF_KEY = 5_000;
 
     struct Case {
-        uint8 account;
-        uint8 slot;
-        uint8 count;
-        uint8 seq;
+        uint32 account;
+        uint32 slot;
+        uint256 count;
+        uint32 seq;
         int32 wh;
-        uint8 who;
+        uint256 who;
         bool limited;
-        uint32 time;
+        uint256 time;
     }
 
     function setUp() public {
@@ -136,15 +136,9 @@ contract SchedulesTest is Town {
         vm.assertEq(schedules.batchCount(COMMUNITY, 0, DAY), 1);
     }
 
-    /// @dev Against the checks one by one: the usual case takes a way of its own. Slots from 2 before the day to 2 behind it,
-    /// from 9 days before it to its end.
-    function testFuzz_a_nomination_is_judged_check_by_check(Case memory c) public {
-        c.account = uint8(clamp(c.account, HOME - 1, STRANGER));
-        c.slot = uint8(clamp(c.slot, 0, SLOTS + 3));
-        c.count = uint8(clamp(c.count, 0, 3));
-        c.seq = uint8(clamp(c.seq, 0, 3));
-        c.wh = int32(int256(clamp(uint32(c.wh), 0, uint32(2 * MOST + 2)))) - MOST - 1;
-        c.time = uint32(clamp(c.time, DAY_START - 9 days, DAY_START + 1 days));
+    /// @dev Against the checks one by one: the usual case takes a way of its own.
+    function testFuzz_a_nomination_is_judged_check_by_check(uint256 seed) public {
+        Case memory c = _draw(seed);
         if (c.account < STRANGER && c.account >= HOME) {
             vm.startPrank(_ownerOf(c.account));
             address device = vm.addr(DEVICE_KEY);
@@ -165,13 +159,42 @@ contract SchedulesTest is Town {
         }
     }
 
+    /// @dev A nomination of which few things are out of bounds. Slots from 2 before the day to 2 behind it; energies, times
+    /// and limits at and beyond their bounds.
+    function _draw(uint256 seed) private pure returns (Case memory c) {
+        uint32[4] memory others = [OTHER, HOME - 1, STRANGER, HOME];
+        int32[8] memory energies = [int32(0), -1, 5_000, -5_001, 20_000, -20_000, 20_001, -20_001];
+        uint256[8] memory leads = [uint256(9 days), 8 days + 1, 8 days, 1 days, 1 hours, 481, 480, 0];
+        bytes32 draws = keccak256(abi.encode(seed));
+        c.account = _isOdd(draws, 0) ? others[_byte(draws, 1) % 4] : HOME;
+        c.slot = uint32(_byte(draws, 2) % (SLOTS + 4));
+        c.count = 1 + _byte(draws, 3) % 4;
+        if (_isOdd(draws, 4)) c.count = 0;
+        c.seq = _isOdd(draws, 5) ? 0 : 7;
+        c.wh = energies[_byte(draws, 6) % (_isOdd(draws, 7) ? 8 : 6)];
+        c.who = _isOdd(draws, 8) ? 2 : _byte(draws, 9) % 2;
+        c.limited = _byte(draws, 10) % 2 == 0;
+        // So long before the first slot or before the nominated one.
+        c.time = DAY_START - (_isOdd(draws, 11) ? leads[_byte(draws, 12) % 8] : 1 hours);
+        if (_byte(draws, 13) % 2 == 0) c.time = c.time + SLOT_SECONDS * c.slot - 2 * SLOT_SECONDS;
+    }
+
+    function _byte(bytes32 draws, uint256 i) private pure returns (uint256) {
+        return uint8(draws[i]);
+    }
+
+    /// @dev Once in six times.
+    function _isOdd(bytes32 draws, uint256 i) private pure returns (bool) {
+        return _byte(draws, i) % 6 == 0;
+    }
+
     function _wireOf(Case memory c) private view returns (bytes memory) {
         bytes memory wh;
         for (uint256 i = 0; i < c.count; ++i) {
             wh = bytes.concat(wh, abi.encodePacked(c.wh));
         }
         uint256[3] memory keys = [_keyOf(c.account), DEVICE_KEY, uint256(1)];
-        return _signedNominationBy(c.account, FIRST_SLOT + c.slot - 2, c.seq, wh, keys[c.who % 3]);
+        return _signedNominationBy(c.account, FIRST_SLOT + c.slot - 2, c.seq, wh, keys[c.who]);
     }
 
     function _expected(Case memory c) private pure returns (Skip) {
@@ -180,8 +203,8 @@ contract SchedulesTest is Town {
         if (slot + c.count > FIRST_SLOT + SLOTS) return Skip.Malformed;
         if (c.account == STRANGER) return Skip.UnknownAccount;
         if (c.account < HOME) return Skip.NoMeter;
-        if (c.who % 3 == 2) return Skip.BadSignature;
-        if (c.limited && c.who % 3 == 1 && (c.time >= DAY_START || wh > MOST_OF_KEY)) return Skip.KeyLimited;
+        if (c.who == 2) return Skip.BadSignature;
+        if (c.limited && c.who == 1 && (c.time >= DAY_START || wh > MOST_OF_KEY)) return Skip.KeyLimited;
         if (c.time + 480 >= slot * SLOT_SECONDS) return Skip.GateClosed;
         if (c.time + 8 days < slot * SLOT_SECONDS) return Skip.TooFarAhead;
         return wh > MOST ? Skip.QuantityOutOfRange : Skip.None;
