@@ -359,7 +359,8 @@ contract AccountsTest is Town {
     /// @dev Against the checks one by one: the usual case takes a way of its own.
     function testFuzz_a_lock_is_judged_check_by_check(Case memory c) public {
         c.account = uint8(clamp(c.account, HOME - 1, STRANGER));
-        c.product = uint8(clamp(c.product, 0, 9));
+        uint8[8] memory products = [0, 0, 0, 1, 8, 63, 64, 255];
+        c.product = products[c.product % 8];
         if (c.account != STRANGER) {
             vm.startPrank(_ownerOf(c.account));
             if (c.limited) accounts.setLimitedDeviceKey(c.account, DEVICE, type(uint40).max, 1, 0, 1);
