@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         return clear(self, [m for m in wanted if not _is_missed(m) or slot_start(rules, m.slot) <= now])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "MOST_STEPS", 1)
+        patch.setattr(batches, "MOST_GAS", 1)
         patch.setattr(service, "RECORDS_PER_TRANSACTION", 1)
         patch.setattr(MarketService, "clear", forgetful)
         settings = SimulationSettings(

@@ -25,7 +25,7 @@ from otaniemi.platform.services.gateway import Gateway
 from otaniemi.platform.store import intake, markets
 
 ORDERS_PER_TRANSACTION = 700
-"""Single orders in one transaction, some 11 M gas."""
+"""Single orders in one transaction, some 10 M gas."""
 
 RECORDS_PER_TRANSACTION = 6_000
 """Records of a market in one transaction of its clearing or labels: below 128 KiB, 8 and 10 M gas."""
